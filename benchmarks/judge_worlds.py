@@ -13,7 +13,7 @@ from analysis import judge, trace
 from analysis.parity.confidence_sequences import Scatter, difference_scatter, rate_scatter
 from analysis.parity.context import JudgeContext
 from analysis.parity.incidents import Incident
-from analysis.parity.judge import trace_incidents
+from analysis.parity.samples import prepare_grid
 from analysis.series.grid import FloatArray
 from benchmarks import judge_peers
 from benchmarks.worlds import ar1
@@ -86,7 +86,7 @@ def replay(traffic: Traffic) -> Replay:
     )
     window = Window(start, start + phase.minutes * MINUTE_S)
     traced = trace(frame, criteria, window=window, context=context)
-    incidents = list(trace_incidents(frame, criteria, window=window, context=context))
+    incidents = list(prepare_grid(frame, window, None, context=context, criteria=criteria).incidents_by_period())
     shape = (len(criteria), -1)
     shown = ((traced["alarm_lower"] > 0) | (traced["alarm_upper"] < 0)).to_numpy().reshape(shape)
     verdicts = traced["verdict"].to_numpy(dtype=str).reshape(shape)

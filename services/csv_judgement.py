@@ -10,7 +10,7 @@ import pandas as pd
 import analysis
 from analysis import CriterionVerdict, Verdict
 from analysis.parity.context import JudgeContext
-from analysis.parity.judge import trace_incidents
+from analysis.parity.samples import prepare_grid
 from analysis.parity.verdicts import overall_verdict
 from archive import MetricsResult
 from domain import FLEETS, Criterion, Migration, Window, epoch_s
@@ -75,10 +75,11 @@ def replay_csv(
     """Every period of `window` of a CSV, judged by the criteria of `migration`."""
     criteria = (migration.criteria if migration else ()) or analysis.DEFAULT_CRITERIA
     trace = analysis.trace(csv.frame, criteria, window=window, unknown=csv.unknown_counts, context=context)
-    incidents = trace_incidents(csv.frame, criteria, window=window, unknown=csv.unknown_counts, context=context)
+    prepared = prepare_grid(csv.frame, window, None, csv.unknown_counts, context=context, criteria=criteria)
     parts = [trace[trace["metric"] == criterion.metric] for criterion in criteria]
     by_period = zip(*map(_verdicts, criteria, parts), strict=True)
-    for ts, known, results in zip(epoch_s(parts[0]).tolist(), incidents, by_period, strict=True):
+    starts = epoch_s(parts[0]).tolist()
+    for ts, known, results in zip(starts, prepared.incidents_by_period(), by_period, strict=True):
         decision = decide_minute([(result.criterion, result.verdict) for result in results], known).decision
         yield ReplayedMinute(ts, overall_verdict(results), decision, results)
 

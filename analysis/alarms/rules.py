@@ -11,7 +11,6 @@ from analysis.series.comparison import latency
 from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, TimeGrid, nan_ratio
 from analysis.series.unanswered import ResponseCounts, alb_errors, explained_failures
 from domain import FLEETS, FleetName, Window
-from domain.window import MINUTE_S
 
 AlarmRule = Literal["error_rate", "no_response", "no_requests", "latency_p95"]
 ALARM_RULES: tuple[AlarmRule, ...] = get_args(AlarmRule)
@@ -62,10 +61,7 @@ class AlarmData:
     requests_unknown: Mapping[FleetName, Sequence[Window]] = field(default_factory=dict)
 
     def unread(self, fleet: FleetName) -> BoolArray:
-        unread = np.zeros(len(self.grid.ts), dtype=bool)
-        for window in self.requests_unknown.get(fleet, ()):
-            unread |= (self.grid.ts < window.end) & (self.grid.ts + MINUTE_S > window.start)
-        return unread
+        return self.grid.overlaps(self.requests_unknown.get(fleet, ()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

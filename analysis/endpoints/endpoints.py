@@ -303,15 +303,13 @@ def percentile_fraction(name: str) -> float:
 
 
 def _judge_criterion(criterion: Criterion, rows: _CountRows, window: Window, n_comparisons: int) -> CriterionVerdict:
-    block = 1
     if criterion.metric.startswith("latency_"):
         fraction = percentile_fraction(criterion.metric.removeprefix("latency_"))
         timed = rows.select(rows.timed)
-        block = _block_minutes(timed, window, 10 / (1 - fraction))
-        samples = _latency_samples(timed, window, block, fraction)
+        samples = _latency_samples(criterion, timed, window, fraction)
     else:
         samples = _rate_samples(criterion, rows, window)
-    return judge_criterion(criterion, samples, n_comparisons, period_minutes=block)
+    return judge_criterion(samples, n_comparisons)
 
 
 def _rate_samples(criterion: Criterion, rows: _CountRows, window: Window) -> PairedSamples:
@@ -325,17 +323,18 @@ def _rate_samples(criterion: Criterion, rows: _CountRows, window: Window) -> Pai
         ]
     requests = _requests_by_block(rows.select(population), window.minutes)
     events = _requests_by_block(rows.select(population & event), window.minutes)
-    return _paired_samples(window, 1, requests > 0, events, requests, is_rate=True)
+    return _paired_samples(criterion, window, 1, requests > 0, values=events, requests=requests)
 
 
-def _latency_samples(rows: _CountRows, window: Window, block: int, fraction: float) -> PairedSamples:
+def _latency_samples(criterion: Criterion, rows: _CountRows, window: Window, fraction: float) -> PairedSamples:
     """Percentiles per block of minutes, for blocks with enough answers of both fleets."""
+    block = _block_minutes(rows, window, 10 / (1 - fraction))
     blocks = -(-window.minutes // block)
     samples = _requests_by_block(rows, window.minutes, block)
     values = _percentiles(rows.fleet * blocks + rows.minute // block, rows.ms, rows.n, fraction, 2 * blocks)
     values = values.reshape(2, blocks)
     usable = (samples >= 10 / (1 - fraction)) & (np.nan_to_num(values) > 0)
-    return _paired_samples(window, block, usable, values, samples, is_rate=False)
+    return _paired_samples(criterion, window, block, usable, values=values, requests=samples)
 
 
 def _block_minutes(rows: _CountRows, window: Window, min_answers: float) -> int:
@@ -375,16 +374,25 @@ def _percentiles(block: AnyArray, ms: AnyArray, n: AnyArray, fraction: float, bl
 
 
 def _paired_samples(
-    window: Window, block: int, usable: BoolArray, values: FloatArray, requests: FloatArray, *, is_rate: bool
+    criterion: Criterion,
+    window: Window,
+    block: int,
+    usable: BoolArray,
+    *,
+    values: FloatArray,
+    requests: FloatArray,
 ) -> PairedSamples:
     """Pairs the blocks that are `usable` for both fleets. Arrays have one row a fleet."""
     used, served = usable.all(axis=0), (requests > 0).any(axis=0)
     index = np.flatnonzero(used)
     excluded: dict[ExclusionReason, int] = dict.fromkeys(EXCLUSION_REASONS, 0)
-    excluded["one_side_missing" if is_rate else "low_samples"] = int((served & ~used).sum()) * block
+    excluded["low_samples" if criterion.metric.startswith("latency_") else "one_side_missing"] = (
+        int((served & ~used).sum()) * block
+    )
     excluded["no_traffic"] = int((~served).sum()) * block
     return PairedSamples(
-        is_rate=is_rate,
+        criterion=criterion,
+        period_s=block * MINUTE_S,
         ts=window.start + index * block * MINUTE_S,
         index=index,
         judged_from=index,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 import pandas as pd
 
 from analysis.parity.confidence_sequences import MIN_HISTORY, Scatter, difference_scatter, rate_scatter
@@ -52,9 +51,8 @@ def _scatter(prepared: PreparedGrid, criterion: Criterion, ordinary: BoolArray) 
     if used.sum() < MIN_HISTORY:
         return None
     if samples.is_rate:
-        parts = samples.baseline, samples.requests_b, samples.canary, samples.requests_c
-        return rate_scatter(*(part[used] for part in parts))
-    baseline, canary = samples.levels(criterion)
+        return rate_scatter(*(part[used] for part in samples.counts))
+    baseline, canary = samples.levels
     return difference_scatter((canary - baseline)[used], samples.weights[used])
 
 
@@ -71,8 +69,4 @@ def _usual(prepared: PreparedGrid, ordinary: BoolArray) -> tuple[float, float]:
 
 
 def _without_incidents(prepared: PreparedGrid) -> BoolArray:
-    ts = prepared.grid.ts
-    ordinary = np.ones(len(ts), dtype=bool)
-    for incident in prepared.scan.incidents:
-        ordinary &= (ts < incident.window.start) | (ts >= incident.window.end)
-    return ordinary
+    return ~prepared.grid.overlaps(incident.window for incident in prepared.scan.incidents)

@@ -115,6 +115,18 @@ class FailureScan:
     judged_from: npt.NDArray[np.intp]
     incidents: tuple[Incident, ...] = ()
 
+    def excess(self, failed: FloatArray) -> FloatArray:
+        """What the incidents of the canary alone that are not judged so far add to its rate, after each period. A fact: parity has to hold with it.
+
+        `failed`: the canary's failed requests that count.
+        """
+        own = np.flatnonzero(self.in_incident["canary"] & ~self.in_incident["baseline"])
+        added = np.zeros(len(self.ts) + 1)
+        np.add.at(added, own, failed[own])
+        np.add.at(added, np.minimum(self.judged_from[own], len(self.ts)), -failed[own])
+        excess: FloatArray = np.cumsum(added)[:-1] / np.maximum(np.cumsum(self.requests["canary"]), 1.0)
+        return excess
+
     def incidents_after(self, periods: Iterable[int]) -> Iterator[tuple[Incident, ...]]:
         """The incidents as they were known after each of `periods` (ascending indices), in order of time."""
         known: dict[tuple[FleetName | None, int, int, bool], Incident] = {}

@@ -1,6 +1,6 @@
 """The parity judge: from a tidy frame and criteria to an anytime-valid verdict. docs/MATH.md has the method."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -9,24 +9,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.parity.breaks import SignArray, break_signs
-from analysis.parity.confidence_sequences import (
-    NO_HISTORY,
-    RunningDifferences,
-    RunningRates,
-    Scatter,
-    running_differences,
-    running_rates,
-)
+from analysis.parity.confidence_sequences import RunningDifferences, RunningRates, running_differences, running_rates
 from analysis.parity.context import NO_CONTEXT, JudgeContext
-from analysis.parity.incidents import Incident
 from analysis.parity.intervals import SequentialIntervals, VerdictArray, interval_verdicts, intervals
-from analysis.parity.samples import (
-    ERROR_METRICS,
-    PairedSamples,
-    PreparedGrid,
-    paired_samples,
-    prepare_grid,
-)
+from analysis.parity.samples import PairedSamples, paired_samples, prepare_grid
 from analysis.parity.time_to_decision import minutes_to_decision
 from analysis.parity.verdicts import (
     DECISIVE_VERDICTS,
@@ -41,21 +27,10 @@ from analysis.series.fleet_requests import FleetRequests, RequestsState, worst_s
 from analysis.series.grid import FloatArray, IntArray, UnknownWindows
 from domain import FLEETS, Criterion, Window
 from domain.decision import judged_criteria
-from domain.window import HOUR_S
+from domain.window import HOUR_S, MINUTE_S
 
-TRACE_COLUMNS = (
-    "ts",
-    "metric",
-    "verdict",
-    "estimate",
-    "lower",
-    "upper",
-    "alarm_lower",
-    "alarm_upper",
-    "margin_lower",
-    "margin",
-)
-NUMERIC_COLUMNS = TRACE_COLUMNS[3:]
+NUMERIC_COLUMNS = ("estimate", "lower", "upper", "alarm_lower", "alarm_upper", "margin_lower", "margin")
+TRACE_COLUMNS = ("ts", "metric", "verdict", *NUMERIC_COLUMNS)
 MIN_WORST_HOUR = 0.5  # of its periods must be used
 
 
@@ -77,17 +52,8 @@ def judge(
     """
     chosen = tuple(criteria) or DEFAULT_CRITERIA
     prepared = prepare_grid(frame, window, provisional_from, unknown, fleets, context=context, criteria=chosen)
-    verdicts = tuple(
-        judge_criterion(
-            criterion,
-            paired_samples(prepared, criterion),
-            len(judged_criteria(chosen)),
-            prepared.grid.period_s / 60,
-            excess=_incident_excess(prepared, criterion)[-1:],
-            history=context.scatter.get(criterion.metric, NO_HISTORY),
-        )
-        for criterion in chosen
-    )
+    n_judged = len(judged_criteria(chosen))
+    verdicts = tuple(judge_criterion(paired_samples(prepared, criterion), n_judged) for criterion in chosen)
     return Judgement(
         overall_verdict(verdicts),
         verdicts,
@@ -126,8 +92,7 @@ def trace(
         if samples.is_measured and len(samples.ts):
             # The last sample; −1 before the first.
             after = np.searchsorted(samples.judged_from, final, side="right") - 1
-            history, excess = context.scatter.get(criterion.metric, NO_HISTORY), _incident_excess(prepared, criterion)
-            looks = _Estimates(criterion, samples, history).looks(after, excess[final], n_judged)
+            looks = _Estimates(samples).looks(after, samples.excess[final], n_judged)
             is_judged = (after >= 0) & ~(bool(samples.recent_gap) & (final > samples.index[-1]))
             columns["verdict"] = np.where(is_judged, looks.verdicts, "not enough data")
             for name in NUMERIC_COLUMNS:
@@ -136,75 +101,38 @@ def trace(
     return pd.concat(parts, ignore_index=True)
 
 
-def trace_incidents(
-    frame: pd.DataFrame,
-    criteria: Sequence[Criterion] = (),
-    *,
-    window: Window | None = None,
-    provisional_from: int | None = None,
-    unknown: UnknownWindows = MappingProxyType({}),
-    context: JudgeContext = NO_CONTEXT,
-) -> Iterator[tuple[Incident, ...]]:
-    """The incidents as they were known after every final minute: as many as `trace` has times."""
-    chosen = tuple(criteria) or DEFAULT_CRITERIA
-    prepared = prepare_grid(frame, window, provisional_from, unknown, context=context, criteria=chosen)
-    return prepared.scan.incidents_after(np.flatnonzero(prepared.final).tolist())
-
-
-def judge_criterion(
-    criterion: Criterion,
-    samples: PairedSamples,
-    n_comparisons: int,
-    period_minutes: float,
-    *,
-    excess: FloatArray | None = None,
-    history: Scatter = NO_HISTORY,
-) -> CriterionVerdict:
-    """The verdict over all of `samples`, whose periods have `period_minutes`. `n_comparisons`: how many criteria share the alarms' error budget.
-
-    `excess` (one value; None: 0): what the canary's own incidents add to its rate. `history`: the scatter of earlier periods.
-    """
-    details: dict[str, Any] = _counts(samples) | {
-        "minutes": round(len(samples.ts) * period_minutes),
-        "excluded": samples.excluded,
-    }
-    insufficient = _insufficiency(samples)
+def judge_criterion(samples: PairedSamples, n_comparisons: int) -> CriterionVerdict:
+    """The verdict over all of `samples`. `n_comparisons`: how many criteria share the alarms' error budget."""
+    details, insufficient = _counts(samples), _insufficiency(samples)
     if insufficient not in (None, "no_events"):
-        details |= {"missing": () if len(samples.ts) else samples.missing}
         details |= {"gone": samples.gone} if insufficient == "one_side_gone" else {}
-        return CriterionVerdict(criterion, "not enough data", insufficient, **details)
-    estimates, last = _Estimates(criterion, samples, history), np.array([len(samples.ts) - 1])
-    look, running = (
-        estimates.looks(last, np.zeros(1) if excess is None else excess, n_comparisons),
-        estimates.running.at(last),
-    )
+        return CriterionVerdict(samples.criterion, "not enough data", insufficient, **details)
+    estimates, last = _Estimates(samples), np.array([len(samples.ts) - 1])
+    look, running = estimates.looks(last, samples.excess[-1:], n_comparisons), estimates.running.at(last)
     verdict: Verdict = str(look.verdicts[-1])  # type: ignore[assignment]
-    reason, numbers = _reason(criterion, look), look.found.at(-1)
+    reason, numbers = _reason(samples.criterion, look), look.found.at(-1)
     details |= estimates.worst_hour(look.found)
     if isinstance(running, RunningDifferences):
         details["effective_minutes"] = float(running.effective_minutes[-1])
     if reason == "recent_change":
         details["changed_at"] = estimates.changed_at(float(look.signs[-1]))
-    forecast: list[int | None] = [0, 0]
+    forecasts: list[int | None] = [0, 0]
     if verdict not in DECISIVE_VERDICTS:
-        forecast = [
-            minutes_to_decision(
-                criterion,
-                running,
-                estimates.baseline_level[last],
-                n_comparisons,
-                minutes=samples.paired_periods * period_minutes,
-                requests=(details["baseline_requests"], details["canary_requests"]),
-                even=even,
+        level, minutes = estimates.baseline_level[last], samples.paired_periods * samples.period_s / MINUTE_S
+        requests = details["baseline_requests"], details["canary_requests"]
+        forecasts = [
+            None
+            if reason == "incident"
+            else minutes_to_decision(
+                samples.criterion, running, level, n_comparisons, minutes=minutes, requests=requests, even=even
             )
             for even in (False, True)
-            if reason != "incident"
-        ] or [None, None]
+        ]
     if verdict == "not enough data":
         reason = insufficient or ("resemblance" if running.is_enough[-1] else "few_minutes")
         numbers = {name: numbers[name] for name in ("estimate", "baseline", "canary", "margin", "margin_lower")}
-    details |= dict(zip(("minutes_to_decision", "minutes_to_decision_even"), forecast, strict=True))
-    return CriterionVerdict(criterion, verdict, reason, **numbers, **details)
+    details |= dict(zip(("minutes_to_decision", "minutes_to_decision_even"), forecasts, strict=True))
+    return CriterionVerdict(samples.criterion, verdict, reason, **numbers, **details)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,30 +151,28 @@ class _Estimates:
     `baseline_level`: of a latency, see `intervals`.
     """
 
-    def __init__(self, criterion: Criterion, samples: PairedSamples, history: Scatter) -> None:
-        self._criterion, self._samples = criterion, samples
-        baseline, canary = samples.levels(criterion)
+    def __init__(self, samples: PairedSamples) -> None:
+        self._samples = samples
+        baseline, canary = samples.levels
         self.differences, self.baseline_level = canary - baseline, baseline
         self.running: RunningRates | RunningDifferences
         if samples.is_rate:
-            self.running = running_rates(
-                samples.baseline, samples.requests_b, samples.canary, samples.requests_c, history
-            )
+            self.running = running_rates(*samples.counts, samples.history)
             return
         weights = samples.weights
-        self.running = running_differences(self.differences, weights, history)
+        self.running = running_differences(self.differences, weights, samples.history)
         level = np.cumsum(weights * baseline) / np.cumsum(weights)
-        self.baseline_level = np.exp(level) if criterion.margin.is_relative else level
+        self.baseline_level = np.exp(level) if samples.criterion.margin.is_relative else level
 
     def looks(self, after: IntArray, excess: FloatArray, n_comparisons: int) -> _Looks:
         """What is said after each of these samples (ascending indices); `excess`: what the canary's own incidents add to its rate at each.
 
         Parity must also hold with them. Since a break a fleet is worse or better, whatever the interval of the whole phase says.
         """
-        criterion, first = self._criterion, max(int(after[0]), 0)
+        criterion, first = self._samples.criterion, max(int(after[0]), 0)
         found = intervals(criterion, self.running.at(after), n_comparisons, self.baseline_level[after])
         by_interval = interval_verdicts(criterion, found)
-        signs = break_signs(criterion, self._samples, self.running, n_comparisons, first_look=first)[after]
+        signs = break_signs(self._samples, self.running, n_comparisons, first_look=first)[after]
         worse, better = (signs > 0, signs < 0) if criterion.better == "lower" else (signs < 0, signs > 0)
         replaceable = ~np.isin(by_interval, ("regression", "improvement"))
         hidden = (by_interval == "parity") & (found.upper + excess > found.margin)
@@ -265,41 +191,34 @@ class _Estimates:
 
     def worst_hour(self, found: SequentialIntervals) -> dict[str, Any]:
         """The clock hour with the worst difference of both fleets, in the metric's own unit; nothing if no hour has enough samples."""
-        samples, differences, weights = self._samples, self.differences, self._samples.weights
+        samples, weights = self._samples, self._samples.weights
         hours, index = np.unique(samples.ts // HOUR_S, return_inverse=True)
-        period_s = int(np.diff(samples.ts).min()) if len(samples.ts) > 1 else HOUR_S
-        enough = np.bincount(index) * period_s >= MIN_WORST_HOUR * HOUR_S
+        enough = np.bincount(index) * samples.period_s >= MIN_WORST_HOUR * HOUR_S
         if not enough.any():
             return {}
-        means = np.bincount(index, weights * differences) / np.bincount(index, weights)
-        worse = means if self._criterion.better == "lower" else -means
+        means = np.bincount(index, weights * self.differences) / np.bincount(index, weights)
+        worse = means if samples.criterion.better == "lower" else -means
         worst = int(np.argmax(np.where(enough, worse, -np.inf)))
         mean = float(means[worst])
-        if not samples.is_rate and self._criterion.margin.is_relative:
+        if not samples.is_rate and samples.criterion.margin.is_relative:
             mean = float(np.expm1(mean)) * float(found.baseline[-1])
         return {"worst_hour": int(hours[worst]) * HOUR_S, "worst_hour_estimate": mean}
 
 
-def _incident_excess(prepared: PreparedGrid, criterion: Criterion) -> FloatArray:
-    """For each period of the grid, what the incidents of the canary alone that are not judged so far add to its rate.
-
-    A fact, not an inference: parity has to hold with it.
-    """
-    scan, grid = prepared.scan, prepared.grid
-    if criterion.metric not in ERROR_METRICS:
-        return np.zeros(len(grid.ts))
-    failed = scan.failed["canary"]
-    target_5xx = np.nan_to_num(grid.fleets["canary"].counts["target_5xx"])
-    if criterion.metric == "target_5xx_rate":
-        failed = np.minimum(failed, target_5xx)
-    elif criterion.metric == "unanswered_rate":
-        failed = np.maximum(failed - scan.uncounted - target_5xx, 0.0)
-    own = np.flatnonzero(scan.in_incident["canary"] & ~scan.in_incident["baseline"])
-    added = np.zeros(len(grid.ts) + 1)
-    np.add.at(added, own, failed[own])
-    np.add.at(added, np.minimum(scan.judged_from[own], len(grid.ts)), -failed[own])
-    excess: FloatArray = np.cumsum(added)[:-1] / np.maximum(np.cumsum(scan.requests["canary"]), 1.0)
-    return excess
+def _counts(samples: PairedSamples) -> dict[str, Any]:
+    """What was counted of each fleet, and the minutes that were used. No counts if no period was used, unless there were no requests."""
+    known = {requests.fleet: requests.count for requests in samples.missing}
+    details: dict[str, Any] = {
+        "minutes": len(samples.ts) * samples.period_s // MINUTE_S,
+        "excluded": samples.excluded,
+        "missing": () if len(samples.ts) else samples.missing,
+    }
+    for fleet, events, requests in zip(FLEETS, samples.counts[::2], samples.counts[1::2], strict=True):
+        counts = {"requests": round(requests.sum())}
+        if samples.is_rate:
+            counts |= {"events": round(events.sum()), "unexplained": samples.unexplained[fleet]}
+        details |= {f"{fleet}_{name}": n if len(samples.ts) else known.get(fleet) for name, n in counts.items()}
+    return details
 
 
 _REASONS: dict[RequestsState, VerdictReason] = {
@@ -309,25 +228,6 @@ _REASONS: dict[RequestsState, VerdictReason] = {
     "not_asked": "not_asked",
     "unknown": "unknown",
 }
-
-
-def _counts(samples: PairedSamples) -> dict[str, int | None]:
-    """Events, requests and unexplained ones of each fleet. None if no period was used, unless there were no requests."""
-    if len(samples.ts):
-        return {
-            "baseline_events": round(samples.baseline.sum()) if samples.is_rate else None,
-            "canary_events": round(samples.canary.sum()) if samples.is_rate else None,
-            "baseline_requests": round(samples.requests_b.sum()),
-            "canary_requests": round(samples.requests_c.sum()),
-            "baseline_unexplained": samples.unexplained["baseline"] if samples.is_rate else None,
-            "canary_unexplained": samples.unexplained["canary"] if samples.is_rate else None,
-        }
-    known = {requests.fleet: requests.count for requests in samples.missing}
-    return {
-        f"{fleet}_{name}": known.get(fleet) if name == "requests" or samples.is_rate else None
-        for name in ("events", "requests", "unexplained")
-        for fleet in FLEETS
-    }
 
 
 def _insufficiency(samples: PairedSamples) -> VerdictReason | None:

@@ -1,7 +1,8 @@
 """Paired minutes of both fleets for one criterion, and the reasons why minutes are excluded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from types import MappingProxyType
 from typing import Literal
 
@@ -9,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.parity.confidence_sequences import paired_weights
+from analysis.parity.confidence_sequences import NO_HISTORY, Scatter, paired_weights
 from analysis.parity.context import NO_CONTEXT, JudgeContext
-from analysis.parity.incidents import FailureScan, scan_failures
+from analysis.parity.incidents import FailureScan, Incident, scan_failures
 from analysis.parity.verdicts import DEFAULT_CRITERIA, ExclusionReason
 from analysis.series.comparison import latency, slow_share
 from analysis.series.fleet_requests import FleetRequests, requests_of_series
@@ -32,15 +33,16 @@ RecentGap = Literal["one_side_gone", "unread"]
 class PairedSamples:
     """The usable periods of one criterion, in order: start `ts` (epoch seconds), `index` on the grid, and one value per fleet.
 
-    `judged_from`: the index on the grid from which on each of them, and those before it, are judged: its own, unless an incident began there.
-
     Of a rate `baseline` and `canary` are events among `requests_…`; of a latency they are seconds, and `requests_…` their sample sizes.
+    `judged_from`: the index on the grid from which on each of them, and those before it, are judged: its own, unless an incident began there.
     `is_measured` is False if the metric is missing for a fleet that had requests. `paired_periods`: final periods in which both had requests.
     `missing`: the fleets without requests in any final period. `recent_gap`: why the newest periods could not be used; `gone`: the fleets
-    that had no requests in them. `unexplained`: requests without a counted response that are no errors.
+    that had no requests in them. `unexplained`: requests without a counted response that are no errors. `history`: of the
+    criterion. `excess`: what the canary's own incidents that are not judged so far add to its rate, after each period of the grid.
     """
 
-    is_rate: bool
+    criterion: Criterion
+    period_s: int
     ts: npt.NDArray[np.int64]
     index: npt.NDArray[np.intp]
     judged_from: npt.NDArray[np.intp]
@@ -55,20 +57,36 @@ class PairedSamples:
     recent_gap: RecentGap | None = None
     gone: tuple[FleetName, ...] = ()
     unexplained: Mapping[FleetName, int] = field(default_factory=lambda: dict.fromkeys(FLEETS, 0))
+    history: Scatter = NO_HISTORY
+    excess: FloatArray = field(default_factory=lambda: np.zeros(1))
+
+    @property
+    def is_rate(self) -> bool:
+        return not self.criterion.metric.startswith("latency_")
 
     @property
     def weights(self) -> FloatArray:
         return paired_weights(self.requests_b, self.requests_c)
 
-    def levels(self, criterion: Criterion) -> tuple[FloatArray, FloatArray]:
+    @property
+    def edge(self) -> float:
+        """The margin on the scale of `levels`; of rates with a relative margin, that of their log ratio."""
+        margin = self.criterion.margin
+        return float(np.log1p(margin.amount)) if margin.is_relative else margin.amount
+
+    @property
+    def counts(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Of a rate: events and requests of the baseline, then of the canary."""
+        return self.baseline, self.requests_b, self.canary, self.requests_c
+
+    @property
+    def levels(self) -> tuple[FloatArray, FloatArray]:
         """What is compared, of both fleets: rates, or latencies; their logarithms if the margin is relative."""
         if self.is_rate:
             return self.baseline / self.requests_b, self.canary / self.requests_c
-        return (
-            (np.log(self.baseline), np.log(self.canary))
-            if criterion.margin.is_relative
-            else (self.baseline, self.canary)
-        )
+        if self.criterion.margin.is_relative:
+            return np.log(self.baseline), np.log(self.canary)
+        return self.baseline, self.canary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +106,11 @@ class PreparedGrid:
     fleets: tuple[FleetRequests, ...]
     scan: FailureScan
     warm_up: BoolArray
+    context: JudgeContext
+
+    def incidents_by_period(self) -> Iterator[tuple[Incident, ...]]:
+        """The incidents as they were known after each final period: as many as `trace` has times."""
+        return self.scan.incidents_after(np.flatnonzero(self.final).tolist())
 
 
 def is_needed(series: Series, criteria: Sequence[Criterion] = ()) -> bool:
@@ -134,13 +157,11 @@ def prepare_grid(
     final = np.ones(len(grid.ts), dtype=bool)
     if provisional_from is not None:
         final = grid.ts + grid.period_s <= provisional_from
-    metric, stat = frame["metric"], frame["stat"]
-    metrics = set(metric.unique())
-    has_sample_counts = "latency" in metrics and bool(((metric == "latency") & (stat == "sample_count")).any())
-    answers_known = has_sample_counts or bool(metrics & set(STATUS_COUNTS[:3]))
+    metrics = set(frame["metric"].unique())
+    answers_known = bool(metrics & set(STATUS_COUNTS[:3])) or bool((frame["stat"] == "sample_count").any())
     unanswered = None
     if "unanswered" in metrics:
-        rows = frame[(metric == "unanswered") & (frame["period_s"] <= grid.period_s)]
+        rows = frame[(frame["metric"] == "unanswered") & (frame["period_s"] <= grid.period_s)]
         unanswered = {fleet: _sum_by_period(rows[rows["fleet"] == fleet], grid) for fleet in FLEETS}
     unread = {fleet: _requests_unread(grid, fleet, unknown) for fleet in FLEETS}
     fleets = tuple(fleets) or tuple(
@@ -160,20 +181,14 @@ def prepare_grid(
         ),
         usual=context.usual,
     )
-    warm_up = np.zeros(len(grid.ts), dtype=bool)
-    for part in context.warm_up:
-        warm_up |= (grid.ts < part.end) & (grid.ts + grid.lengths_s > part.start)
-    return PreparedGrid(grid, final, coarser, finer, unanswered, answers_known, either, fleets, scan, warm_up)
+    warm_up = grid.overlaps(context.warm_up)
+    return PreparedGrid(grid, final, coarser, finer, unanswered, answers_known, either, fleets, scan, warm_up, context)
 
 
 def _requests_unread(grid: TimeGrid, fleet: FleetName, unknown: UnknownWindows) -> BoolArray:
     """Periods without requests of a fleet for which the requests of one of its target groups are unknown."""
-    unread = np.zeros(len(grid.ts), dtype=bool)
-    for series, windows in unknown.items():
-        if series.fleet == fleet and series.metric == "requests":
-            for part in windows:
-                unread |= (grid.ts < part.end) & (grid.ts + grid.lengths_s > part.start)
-    return unread & np.isnan(grid.fleets[fleet].requests)
+    of_fleet = (windows for series, windows in unknown.items() if (series.fleet, series.metric) == (fleet, "requests"))
+    return grid.overlaps(chain.from_iterable(of_fleet)) & np.isnan(grid.fleets[fleet].requests)
 
 
 def dominant_period(frame: pd.DataFrame, window: Window) -> tuple[int | None, list[tuple[npt.NDArray[np.int64], int]]]:
@@ -229,7 +244,7 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         "incident": prepared.scan.judged_from > n_final,
         "one_side_missing": either & ~both & ~prepared.requests_unread,
         "both_sides_missing": ~either & ~prepared.requests_unread,
-        "unread": unread | ~both,  # ~both: those whose requests are unknown
+        "unread": unread | ~both,  # ~both: periods with unknown requests
         "mixed_groups": multi_group,
         "low_samples": low_sample,
     }
@@ -251,7 +266,8 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
     index, events = index[used], {fleet: events[fleet][used] for fleet in FLEETS}
     newest = np.flatnonzero(prepared.final & ~no_traffic & ~other_period)[-max(1, RECENT_GAP_S // grid.period_s) :]
     return PairedSamples(
-        is_rate,
+        criterion,
+        grid.period_s,
         grid.ts[index],
         index,
         np.maximum.accumulate(prepared.scan.judged_from[index]),
@@ -266,7 +282,22 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         recent_gap=_recent_gap(newest, ~both & ~low_sample, unread, prepared.requests_unread),
         gone=tuple(fleet for fleet in FLEETS if not present[fleet][newest].any()),
         unexplained={fleet: round(float(unexplained[fleet][used].sum())) for fleet in FLEETS},
+        history=prepared.context.scatter.get(criterion.metric, NO_HISTORY),
+        excess=_incident_excess(prepared, criterion.metric),
     )
+
+
+def _incident_excess(prepared: PreparedGrid, metric: str) -> FloatArray:
+    """See `PairedSamples.excess`: 0 but for errors."""
+    scan, failed = prepared.scan, np.zeros(len(prepared.grid.ts))
+    target_5xx = np.nan_to_num(prepared.grid.fleets["canary"].counts["target_5xx"])
+    if metric == "error_rate":
+        failed = scan.failed["canary"]
+    elif metric == "target_5xx_rate":
+        failed = np.minimum(scan.failed["canary"], target_5xx)
+    elif metric == "unanswered_rate":
+        failed = np.maximum(scan.failed["canary"] - scan.uncounted - target_5xx, 0.0)
+    return scan.excess(failed)
 
 
 def _minutes(periods: int, grid: TimeGrid) -> int:
@@ -278,12 +309,12 @@ def _unread_periods(prepared: PreparedGrid, metric: str) -> BoolArray:
     unread = np.zeros(len(prepared.grid.ts), dtype=bool)
     for fleet in FLEETS:
         counts = prepared.grid.fleets[fleet].counts
-        absent = {name: np.isnan(counts[name]) for name in (*STATUS_COUNTS, "sample_count")}
         missing = np.zeros(len(unread), dtype=bool)
         if metric != "unanswered_rate":
-            missing |= absent["target_5xx"]
+            missing |= np.isnan(counts["target_5xx"])
         if metric != "target_5xx_rate" and prepared.unanswered is None:
-            missing |= np.any([absent[status] for status in STATUS_COUNTS], axis=0) & absent["sample_count"]
+            some_status = np.isnan([counts[status] for status in STATUS_COUNTS]).any(axis=0)
+            missing |= some_status & np.isnan(counts["sample_count"])
         unread |= missing & (np.nan_to_num(counts["requests"]) > 0)
     return unread
 

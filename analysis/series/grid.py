@@ -1,6 +1,6 @@
 """The tidy frame as numpy arrays on one time grid: per fleet, one value per period."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
@@ -59,6 +59,10 @@ class TimeGrid:
     def requests(self) -> FloatArray:
         """Requests of both fleets together; NaN if neither had any."""
         return nan_sum(self.fleets["baseline"].requests, self.fleets["canary"].requests)
+
+    def overlaps(self, windows: Iterable[Window]) -> BoolArray:
+        """Whether each period overlaps any of `windows`."""
+        return _overlaps(self.ts, self.lengths_s, windows)
 
 
 def time_grid(
@@ -138,6 +142,13 @@ def _build_grid(rows: "_IndexedRows") -> TimeGrid:
     return TimeGrid(rows.ts, int(rows.lengths_s.max(initial=MINUTE_S)), fleets, alb, rows.lengths_s)
 
 
+def _overlaps(ts: IntArray, lengths_s: IntArray, windows: Iterable[Window]) -> BoolArray:
+    overlapping = np.zeros(len(ts), dtype=bool)
+    for window in windows:
+        overlapping |= (ts < window.end) & (ts + lengths_s > window.start)
+    return overlapping
+
+
 def nan_sum(*arrays: FloatArray) -> FloatArray:
     """Element-wise sum that ignores NaN; NaN if all are."""
     stacked = np.vstack(arrays)
@@ -192,9 +203,7 @@ class _IndexedRows:
     def count(self, fleet: str, group: str, metric: str) -> FloatArray:
         """A count whose source omits zeros: without a row 0, or NaN if unknown."""
         counts = self.series(fleet, group, metric, "sum")
-        unknown = np.zeros(len(self.ts), dtype=bool)
-        for window in self._unknown.get((fleet, group, metric, "sum"), ()):
-            unknown |= (self.ts < window.end) & (self.ts + self.lengths_s > window.start)
+        unknown = _overlaps(self.ts, self.lengths_s, self._unknown.get((fleet, group, metric, "sum"), ()))
         return np.where(np.isnan(counts) & ~unknown, 0.0, counts)
 
     def series(self, fleet: str, group: str, metric: str, stat: str) -> FloatArray:

@@ -7,7 +7,7 @@ import pytest
 from analysis import judge, trace
 from analysis.parity.context import JudgeContext
 from analysis.parity.incidents import Incident
-from analysis.parity.judge import trace_incidents
+from analysis.parity.samples import prepare_grid
 from analysis.series.grid import FloatArray
 from domain import Criterion, FleetName, Window
 from tests.factories.frames import START, tidy_frame
@@ -47,6 +47,10 @@ def with_burst(counts: FloatArray, burst: float, start: int, minutes: int = 1) -
     return result
 
 
+def incidents_by_period(data: pd.DataFrame, context: JudgeContext) -> list[tuple[Incident, ...]]:
+    return list(prepare_grid(data, None, None, context=context, criteria=[ERRORS]).incidents_by_period())
+
+
 def the_incident(data: pd.DataFrame, context: JudgeContext = HALF) -> Incident:
     (incident,) = judge(data, [ERRORS], context=context).incidents
     return incident
@@ -81,7 +85,7 @@ def test_an_outage_of_few_requests_is_known_late_and_is_from_its_beginning() -> 
         "canary",
         {"baseline": 1, "canary": 18},
     )
-    known = [[item.window for item in after] for after in trace_incidents(data, [ERRORS], context=small)]
+    known = [[item.window for item in after] for after in incidents_by_period(data, small)]
     assert known[62] == [] and known[63] == [Window(at(60), at(64))]
     assert judge(data, [ERRORS], context=small).criteria[0].canary_events == 9, "those before it was known"
 
@@ -201,7 +205,7 @@ def test_an_outage_is_open_while_it_lasts() -> None:
     data = frame(errors(), with_burst(errors(1.0, 2), 600, 117, 3))
     incident = the_incident(data)
     assert incident.open and incident.is_outage
-    before, *_, latest = list(trace_incidents(data, [ERRORS], context=HALF))[116:]
+    before, *_, latest = incidents_by_period(data, HALF)[116:]
     assert not before and latest == (incident,)
     assert not the_incident(frame(errors(), with_burst(errors(1.0, 2), 600, 100, 3))).is_outage
 
@@ -216,7 +220,7 @@ def test_a_trace_has_the_incidents_as_they_were_known_then() -> None:
         for stat, counts in (("p95", p95), ("sample_count", np.full(MINUTES, 600.0)))
     }
     data = pd.concat([frame(with_burst(errors(), 500, 64, 3), canary), tidy_frame(rows)], ignore_index=True)
-    known = list(trace_incidents(data, [ERRORS], context=HALF))
+    known = incidents_by_period(data, HALF)
     assert [incident.kind for incident in known[-1]] == ["errors", "slow", "errors"]
     for minute in (59, 60, 63, 65, 67, 70, 75, 91, 93, 95, 110, 119):
         then = data[data["ts"] < pd.Timestamp(at(minute + 1), unit="s", tz="UTC")]

@@ -1,11 +1,7 @@
-"""Breaks: has a fleet been beyond the margin since some start, whatever came before?
-
-Over a whole phase a break looks like one burst, so the intervals widen and detect it late. Therefore evidence is also accumulated from a new start
-every half hour (an e-detector: Shin, Ramdas & Rinaldo 2022), with the scatter from before the start, and each start is followed to the end.
-"""
+"""Breaks: has a fleet been beyond the margin since some start, whatever came before? An e-detector (Shin, Ramdas & Rinaldo 2022)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -92,8 +88,8 @@ def _rates_decided(samples: PairedSamples, before: RunningRates, start: _Start, 
     b, n_b, c, n_c = (part[start.followed] for part in samples.counts)
     # The same highest rate for both fleets, so that a shared burst stays shared.
     cap = highest + CAP_SIGMAS * np.sqrt(before.overdispersion * (w * highest + 1)) / w
-    rates = weighted_rates(np.minimum(b, n_b * cap), n_b, np.minimum(c, n_c * cap), n_c, before.overdispersion)
-    rates = rates.at(start.ends - start.index)
+    rates = weighted_rates(np.minimum(b, n_b * cap), n_b, np.minimum(c, n_c * cap), n_c)
+    rates = replace(rates.at(start.ends - start.index), overdispersion=before.overdispersion)
     llr, slope = (log_ratio_llr if relative else difference_llr)(rates, side.astype(np.float64) * samples.edge)
     # It rises from the most likely difference on.
     decided: BoolArray = (llr >= llr_threshold(rates, start.alpha)) & (side * slope < 0)

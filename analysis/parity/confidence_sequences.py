@@ -35,18 +35,30 @@ MAX_MEMORY = 0.95  # autocorrelation of the excess, which few events hardly show
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """How the periods of a criterion scattered before the window that is judged; `periods`: how many of them this is known from.
+    """How the `periods` of a criterion scattered before the window that is judged.
 
     `variance`: of the paired difference of a latency; for a rate the excess over that of independent events, divided by the information of a
-    period (n·p, harmonic over the fleets), so that it holds for any traffic and split. `long_run`: how many times more the mean of many periods
-    varies, because they resemble each other. `weight`: of a latency, the mean of `paired_weights`. Percentiles of fewer answers scatter more, but
-    at most by as many times as there are fewer: that is assumed, as it errs on the wide side.
+    period. `long_run`: how many times more the mean of many periods varies. `weight`: of a latency, the mean of `paired_weights`.
     """
 
     periods: float
     variance: float
     long_run: float
     weight: float = 0.0
+
+    @property
+    def counted_periods(self) -> float:
+        return min(self.periods, MAX_HISTORY)
+
+    def is_enough(self, n: FloatArray) -> BoolArray:
+        """Whether with `n` periods more the variance is known well enough for an interval."""
+        return n >= (MIN_MINUTES_WITH_HISTORY if self.periods >= MIN_HISTORY else MIN_MINUTES)
+
+    def pooled(self, n: FloatArray, own: FloatArray, before: FloatArray | float) -> FloatArray:
+        """The mean of two factors of a variance, by periods: geometric, because few periods allow for a factor that is far too large."""
+        n_before = self.counted_periods
+        pooled: FloatArray = np.exp((n * np.log(own) + n_before * np.log(before)) / (n + n_before))
+        return pooled
 
 
 NO_HISTORY = Scatter(0.0, 0.0, 1.0)
@@ -118,26 +130,15 @@ def paired_weights(requests_b: FloatArray, requests_c: FloatArray) -> FloatArray
 
 
 def weighted_rates(
-    events_b: FloatArray,
-    requests_b: FloatArray,
-    events_c: FloatArray,
-    requests_c: FloatArray,
-    overdispersion: float | FloatArray = 1.0,
+    events_b: FloatArray, requests_b: FloatArray, events_c: FloatArray, requests_c: FloatArray
 ) -> RunningRates:
-    """Rates of weighted minutes, with the exposures (Σw)² / Σ(w²/N): the plain totals if the split is constant."""
+    """Rates of weighted minutes, with the exposures (Σw)² / Σ(w²/N): the plain totals if the split is constant. Of independent events."""
     w = paired_weights(requests_b, requests_c)
-    sum_w = _running_sum(w)
+    sum_w, ones = _running_sum(w), np.ones_like(w)
     exposure_b, exposure_c = (sum_w**2 / _running_sum(w**2 / requests) for requests in (requests_b, requests_c))
-    total_b, total_c = _running_sum(w * events_b / requests_b), _running_sum(w * events_c / requests_c)
-    return RunningRates(
-        np.broadcast_to(np.arange(1.0, w.shape[-1] + 1), w.shape),
-        total_b / sum_w * exposure_b,
-        exposure_b,
-        total_c / sum_w * exposure_c,
-        exposure_c,
-        np.full_like(w, overdispersion),
-        np.ones_like(w, dtype=bool),
-    )
+    weighted_b = _running_sum(w * events_b / requests_b) / sum_w * exposure_b
+    weighted_c = _running_sum(w * events_c / requests_c) / sum_w * exposure_c
+    return RunningRates(_running_sum(ones), weighted_b, exposure_b, weighted_c, exposure_c, ones, ones > 0)
 
 
 def running_rates(
@@ -157,8 +158,7 @@ def running_rates(
     long_run = _long_run_factor(_shrink(lag_1, 4 * error_variance) * (1 + 2 * np.sqrt(error_variance)))
     overdispersion = (1 + excess + per_minute * (EARLY_MINUTES / n) ** 3) * np.maximum(long_run, masked)
     before = 1 + history.variance * history.long_run * rates.information / n
-    pooled = _pooled(n, overdispersion, history, before)
-    return replace(rates, overdispersion=pooled, is_enough=n >= _min_minutes(history))
+    return replace(rates, overdispersion=history.pooled(n, overdispersion, before), is_enough=history.is_enough(n))
 
 
 def _rate_residuals(
@@ -199,10 +199,14 @@ def difference_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[F
     The profile likelihood of two Poisson rates with a given difference (Miettinen & Nurminen 1985), divided by the overdispersion and compared
     with the mixture's boundary. Valid without events, too.
     """
-    upper, lower = (
-        np.minimum(_difference_upper_bound(side, llr_threshold(side, alpha)), 1.0) for side in (rates, rates.swapped)
-    )
-    return -lower, upper
+    threshold = llr_threshold(rates, alpha)
+
+    def upper_bound(rates: RunningRates) -> FloatArray:
+        spread = (rates.events_b + threshold) / rates.exposure_b**2 + (rates.events_c + threshold) / rates.exposure_c**2
+        start = rates.rate_c - rates.rate_b, np.sqrt(2 * threshold * spread)
+        return np.minimum(_upper_bound(difference_llr, rates, threshold, *start), 1.0)
+
+    return -upper_bound(rates.swapped), upper_bound(rates)
 
 
 def log_ratio_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -210,8 +214,15 @@ def log_ratio_bounds(rates: RunningRates, alpha: float | FloatArray) -> tuple[Fl
 
     Given the total, the canary's events are binomial: exact for rare errors at any split.
     """
-    upper, lower = (_log_ratio_upper_bound(side, llr_threshold(side, alpha)) for side in (rates, rates.swapped))
-    return -lower, upper
+    threshold = llr_threshold(rates, alpha)
+
+    def upper_bound(rates: RunningRates) -> FloatArray:
+        b, c = rates.events_b + 0.5, rates.events_c + 0.5
+        width = np.sqrt(2 * threshold * (1 / b + 1 / c)) + _safe_divide(threshold, rates.events_b)
+        start = np.log(c / b) - np.log(rates.exposure_c / rates.exposure_b), width
+        return np.where(rates.events_b > 0, _upper_bound(log_ratio_llr, rates, threshold, *start), np.inf)
+
+    return -upper_bound(rates.swapped), upper_bound(rates)
 
 
 def running_differences(
@@ -223,7 +234,7 @@ def running_differences(
     blocks of BLOCK_MINUTES show a larger long-run variance, that is used.
     """
     n = np.arange(1.0, values.shape[-1] + 1)
-    n_before = min(history.periods, MAX_HISTORY)
+    n_before = history.counted_periods
     w = np.ones_like(values) if weights is None else weights
     sum_w, sum_w2 = _running_sum(w), _running_sum(w**2)
     # Subtract the level before squaring, for precision; a difference by rounding alone is none.
@@ -238,11 +249,10 @@ def running_differences(
     error_variance = _autocorrelation_variance(lag_1, n)
     autocorrelation = _shrink(_unbiased_autocorrelation(lag_1, n), 4 * error_variance)
     long_run = _long_run_factor(autocorrelation * (1 + 4 * np.sqrt(error_variance)) + 0.2 * (EARLY_MINUTES / n) ** 2)
-    long_run = _pooled(n, np.maximum(long_run, _block_factor(parts, factors, squares / n)), history, history.long_run)
-    effective = n_equal / long_run
-    return RunningDifferences(
-        n, first + mean, variance, effective, effective - 1 + n_before / long_run, n >= _min_minutes(history)
-    )
+    own = np.maximum(long_run, _block_factor(parts, factors, squares / n))
+    long_run = history.pooled(n, own, history.long_run)
+    effective, dof = n_equal / long_run, (n_equal + n_before) / long_run - 1
+    return RunningDifferences(n, first + mean, variance, effective, dof, history.is_enough(n))
 
 
 def difference_scatter(values: FloatArray, weights: FloatArray | None = None) -> Scatter:
@@ -250,17 +260,6 @@ def difference_scatter(values: FloatArray, weights: FloatArray | None = None) ->
     n, last = len(values), running_differences(values).at(-1)
     weight = 0.0 if weights is None else float(weights.mean())
     return Scatter(n, float(last.variance), n / float(last.effective_minutes), weight)
-
-
-def _pooled(n: FloatArray, own: FloatArray, history: Scatter, before: FloatArray | float) -> FloatArray:
-    """The mean of two factors of a variance, by periods: geometric, because few periods allow for a factor that is far too large."""
-    n_before = min(history.periods, MAX_HISTORY)
-    pooled: FloatArray = np.exp((n * np.log(own) + n_before * np.log(before)) / (n + n_before))
-    return pooled
-
-
-def _min_minutes(history: Scatter) -> int:
-    return MIN_MINUTES_WITH_HISTORY if history.periods >= MIN_HISTORY else MIN_MINUTES
 
 
 def mean_bounds(differences: RunningDifferences, alpha: float | FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -297,13 +296,11 @@ def difference_llr(rates: RunningRates, difference: FloatArray) -> tuple[FloatAr
     """How far the log-likelihood of two rates with this difference (canary − baseline) lies below its maximum; and its slope."""
     total, exposure = rates.events_b + rates.events_c, rates.exposure_b + rates.exposure_c
     # The most likely common level solves N·b² + (N·δ − K)·b − K_b·δ = 0, and the same with the fleets swapped.
-    b, product = total - exposure * difference, 4 * exposure * rates.events_b * difference
-    c = total + exposure * difference
-    root = np.sqrt(np.maximum(b**2 + product, 0.0))
-    expected_b = rates.exposure_b * _positive_root(b, product, root) / (2 * exposure)
-    expected_c = (
-        rates.exposure_c * _positive_root(c, -4 * exposure * rates.events_c * difference, root) / (2 * exposure)
-    )
+    b, product_b = total - exposure * difference, 4 * exposure * rates.events_b * difference
+    c, product_c = total + exposure * difference, -4 * exposure * rates.events_c * difference
+    root = np.sqrt(np.maximum(b**2 + product_b, 0.0))
+    expected_b = rates.exposure_b * _positive_root(b, product_b, root) / (2 * exposure)
+    expected_c = rates.exposure_c * _positive_root(c, product_c, root) / (2 * exposure)
     llr = _deviance(rates.events_b, expected_b) + _deviance(rates.events_c, expected_c)
     return llr, rates.exposure_c * (1 - _safe_divide(rates.events_c, expected_c))
 
@@ -316,21 +313,6 @@ def log_ratio_llr(rates: RunningRates, log_ratio: FloatArray) -> tuple[FloatArra
     log_odds = log_ratio + np.log(rates.exposure_c / rates.exposure_b)
     llr = maximum + events_c * np.logaddexp(0.0, -log_odds) + events_b * np.logaddexp(0.0, log_odds)
     return llr, events_b - total / (1 + np.exp(np.minimum(log_odds, 700.0)))
-
-
-def _difference_upper_bound(rates: RunningRates, threshold: FloatArray) -> FloatArray:
-    """The largest difference c − b whose log-likelihood lies within `threshold` of the maximum."""
-    spread = (rates.events_b + threshold) / rates.exposure_b**2 + (rates.events_c + threshold) / rates.exposure_c**2
-    return _upper_bound(difference_llr, rates, threshold, rates.rate_c - rates.rate_b, np.sqrt(2 * threshold * spread))
-
-
-def _log_ratio_upper_bound(rates: RunningRates, threshold: FloatArray) -> FloatArray:
-    """The largest log(c / b) whose log-likelihood lies within `threshold` of the maximum; ∞ if b has no events."""
-    b, c = rates.events_b + 0.5, rates.events_c + 0.5
-    estimate = np.log(c / b) - np.log(rates.exposure_c / rates.exposure_b)
-    width = np.sqrt(2 * threshold * (1 / b + 1 / c)) + _safe_divide(threshold, rates.events_b)
-    bound = _upper_bound(log_ratio_llr, rates, threshold, estimate, width)
-    return np.where(rates.events_b > 0, bound, np.inf)
 
 
 def _upper_bound(

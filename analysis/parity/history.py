@@ -22,7 +22,7 @@ def learn_history(pasts: Iterable[PreparedGrid], criteria: Sequence[Criterion] =
     scatter: dict[str, Scatter] = {}
     usual = (0.0, 0.0)
     for prepared in pasts:
-        ordinary = _without_incidents(prepared)
+        ordinary = ~prepared.grid.overlaps(incident.window for incident in prepared.scan.incidents)
         for criterion in chosen:
             if criterion.metric not in scatter and (learnt := _scatter(prepared, criterion, ordinary)):
                 scatter[criterion.metric] = learnt
@@ -66,7 +66,3 @@ def _usual(prepared: PreparedGrid, ordinary: BoolArray) -> tuple[float, float]:
         sum(float(counts[fleet][used].sum()) for fleet in FLEETS) for counts in (scan.failed, scan.requests)
     )
     return errors, requests
-
-
-def _without_incidents(prepared: PreparedGrid) -> BoolArray:
-    return ~prepared.grid.overlaps(incident.window for incident in prepared.scan.incidents)

@@ -85,21 +85,12 @@ def intervals(
     if relative:
         with np.errstate(over="ignore", invalid="ignore"):  # they may be infinite
             bounds = [np.expm1(bound) * level for bound in bounds]
-    lower, upper, alarm_lower, alarm_upper = (np.clip(bound, -limit, limit) for bound in bounds)
     # The lower end of a relative margin is the inverse factor (10 % → −9.1 %), so that swapped fleets mirror the verdict.
     lowest, scale = (-margin / (1 + margin), level) if relative else (-margin, np.ones_like(level))
+    margins, levels = (lowest * scale, margin * scale), (baseline, baseline + estimate)
+    lower, upper, alarm_lower, alarm_upper = (np.clip(bound, -limit, limit) for bound in bounds)
     return SequentialIntervals(
-        estimate,
-        lower,
-        upper,
-        alarm_lower,
-        alarm_upper,
-        lowest * scale,
-        margin * scale,
-        baseline,
-        baseline + estimate,
-        is_known,
-        is_multiple,
+        estimate, lower, upper, alarm_lower, alarm_upper, *margins, *levels, is_known, is_multiple
     )
 
 

@@ -20,11 +20,12 @@ from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, TimeGrid,
 from analysis.series.unanswered import ResponseCounts, alb_errors, failed_responses, trailing_sum
 from domain import FLEETS, Criterion, FleetName, Series, Window, epoch_s
 from domain.series import within_stat
+from domain.window import MINUTE_S
 
 ERROR_METRICS = ("error_rate", "target_5xx_rate", "unanswered_rate")
 RECENT_GAP_S = 300
 MAX_IN_FLIGHT_SHARE = 0.05  # of the requests of the last minutes; if more have no response, they will have none
-MAX_IN_FLIGHT_MINUTES = 5  # how long a request may be in flight before it counts as unanswered
+MAX_IN_FLIGHT_S = 300  # how long a request may be in flight before it counts as unanswered
 
 RecentGap = Literal["one_side_gone", "unread"]
 
@@ -93,8 +94,7 @@ class PairedSamples:
 class PreparedGrid:
     """A window of a frame, prepared for any criterion. `final`: periods that may be judged; `coarser`, `finer`: periods for which the frame has
     rows of longer or shorter periods than the grid's. `unanswered` requests per period, if the frame has them as a count of their own.
-    `requests_unread`: periods for which a fleet's requests are unknown. `fleets`: the requests of each fleet in the final periods.
-    `scan`: the failures and incidents. `warm_up`: periods that are not judged because a phase or a release of the canary had just begun."""
+    `requests_unread`: periods for which a fleet's requests are unknown. `fleets`: the requests of each fleet in the final periods."""
 
     grid: TimeGrid
     final: BoolArray
@@ -249,7 +249,7 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         "low_samples": low_sample,
     }
     for reason, flags in flags_by_reason.items():
-        excluded[reason] = _minutes(int((usable & flags).sum()), grid)
+        excluded[reason] = int((usable & flags).sum()) * grid.period_s // MINUTE_S
         usable &= ~flags
     index = np.flatnonzero(usable)
     n_uncertain, unexplained = 0, {fleet: np.zeros(len(index)) for fleet in FLEETS}
@@ -260,8 +260,8 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         events, unexplained, is_measured, n_uncertain = _error_counts(prepared, criterion.metric, index)
     warm = prepared.warm_up[index]
     certain = np.arange(len(index)) >= n_uncertain
-    excluded["warm_up"] = _minutes(int(warm.sum()), grid)
-    excluded["in_flight"] = _minutes(int((~certain & ~warm).sum()), grid)
+    excluded["warm_up"] = int(warm.sum()) * grid.period_s // MINUTE_S
+    excluded["in_flight"] = int((~certain & ~warm).sum()) * grid.period_s // MINUTE_S
     used = certain & ~warm
     index, events = index[used], {fleet: events[fleet][used] for fleet in FLEETS}
     newest = np.flatnonzero(prepared.final & ~no_traffic & ~other_period)[-max(1, RECENT_GAP_S // grid.period_s) :]
@@ -298,10 +298,6 @@ def _incident_excess(prepared: PreparedGrid, metric: str) -> FloatArray:
     elif metric == "unanswered_rate":
         failed = np.maximum(scan.failed["canary"] - scan.uncounted - target_5xx, 0.0)
     return scan.excess(failed)
-
-
-def _minutes(periods: int, grid: TimeGrid) -> int:
-    return periods * grid.period_s // 60
 
 
 def _unread_periods(prepared: PreparedGrid, metric: str) -> BoolArray:
@@ -341,7 +337,7 @@ def _error_counts(
     if metric != "target_5xx_rate" and prepared.unanswered is not None:
         unanswered = {fleet: prepared.unanswered[fleet][index] for fleet in FLEETS}
     elif metric != "target_5xx_rate" and known:
-        delay_periods = max(1, MAX_IN_FLIGHT_MINUTES * 60 // grid.period_s)
+        delay_periods = max(1, MAX_IN_FLIGHT_S // grid.period_s)
         unanswered, unexplained = _failed_responses(grid, index, delay_periods)
     errors: dict[FleetName, FloatArray] = {}
     for fleet in FLEETS:
@@ -395,9 +391,8 @@ def _failed_responses(
 def unanswered_counts(requests: FloatArray, answers: FloatArray, delay_periods: int) -> FloatArray:
     """Unanswered requests of each period, counted up to `delay_periods` later.
 
-    C(t) = requests − answers so far holds unanswered requests, which stay, and those in flight, which do not. So the running maximum of the
-    minimum of C over the last `delay_periods` is certainly lost; its growth is counted. Summing max(0, requests − answers) over blocks would
-    count requests in flight again in every block, and more of them per request on the smaller fleet.
+    Requests − answers so far holds unanswered requests, which stay, and those in flight, which do not. So the running maximum of its minimum
+    over the last `delay_periods` is certainly lost; its growth is counted.
     """
     if not len(requests):
         return requests

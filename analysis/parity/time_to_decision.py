@@ -56,31 +56,18 @@ def _future_rates(
     kept = _multiple(rates.rate_c - rates.rate_b, variance, deviations)
     exposure_b, exposure_c = rates.exposure_b * factors * scales[0], rates.exposure_c * factors * scales[1]
     rate_b, rate_c = (np.maximum(pooled + kept * (rate - pooled), 0.0) for rate in (rates.rate_b, rates.rate_c))
-    return RunningRates(
-        rates.minutes * factors,
-        rate_b * exposure_b,
-        exposure_b,
-        rate_c * exposure_c,
-        exposure_c,
-        _fade(rates.overdispersion, factors),
-        np.ones_like(factors, dtype=bool),
-    )
+    counts = rate_b * exposure_b, exposure_b, rate_c * exposure_c, exposure_c
+    return RunningRates(rates.minutes * factors, *counts, _fade(rates.overdispersion, factors), factors > 0)
 
 
 def _future_differences(
     differences: RunningDifferences, factors: FloatArray, deviations: FloatArray, scale: float
 ) -> RunningDifferences:
-    n = differences.minutes * factors
+    n, variance = differences.minutes * factors, np.full_like(factors, differences.variance)
     effective = n / _fade(differences.minutes / differences.effective_minutes, factors)
-    variance = differences.variance / differences.effective_minutes
-    return RunningDifferences(
-        n,
-        differences.mean * _multiple(differences.mean, variance, deviations) * np.ones_like(factors),
-        differences.variance * scale * np.ones_like(factors),
-        effective,
-        differences.dof + effective - differences.effective_minutes,
-        np.ones_like(factors, dtype=bool),
-    )
+    mean = differences.mean * _multiple(differences.mean, variance / differences.effective_minutes, deviations)
+    dof = differences.dof + effective - differences.effective_minutes
+    return RunningDifferences(n, mean, variance * scale, effective, dof, factors > 0)
 
 
 def _multiple(difference: FloatArray, variance: FloatArray, deviations: FloatArray) -> FloatArray:

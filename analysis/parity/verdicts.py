@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from analysis.parity.incidents import Incident
 from analysis.series.fleet_requests import FleetRequests
 from domain import Criterion, FleetName, Margin
+from domain.decision import gate_criteria
 
 Verdict = Literal["parity", "regression", "improvement", "undecided", "not enough data"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -62,10 +63,9 @@ DEFAULT_CRITERIA: tuple[Criterion, ...] = (
 class CriterionVerdict:
     """The judgement of one criterion, in the metric's own unit: a rate is a fraction of requests, latency is in seconds.
 
-    `estimate`, `lower` … `upper`: the difference canary − baseline and its CI (each bound ever wrong with probability ≤ 2.5 %); None before
-    there is an interval. `alarm_lower` … `alarm_upper` is wider: the alarms of all criteria together are ever wrong with probability ≤ 5 %;
-    regression, improvement and `significantly_…` are decided by it. Parity: the CI lies between `margin_lower` < 0 and `margin`. A relative
-    margin is converted at the baseline's level; its lower end is the inverse factor (10 % → −9.1 %).
+    `estimate`, `lower` … `upper`: the difference canary − baseline and its CI; None before there is an interval. `alarm_lower` … `alarm_upper` is
+    wider, for all criteria together: regression, improvement and `significantly_…` are decided by it. Parity: the CI lies between
+    `margin_lower` < 0 and `margin`; a relative margin is converted at the baseline's level.
 
     `baseline`, `canary`: the rates, with equal weights per minute; or the latencies' means (geometric for a relative margin).
     `…_events` of `…_requests`: the rates' plain numerators and denominators, None for latency and if no minute was used, unless it is known that
@@ -156,10 +156,10 @@ def overall_verdict(criteria: Sequence[CriterionVerdict]) -> Verdict:
 
     In this order: regression, undecided if a criterion is significantly worse, not enough data, undecided, improvement, parity.
     """
-    judged = [criterion for criterion in criteria if not criterion.criterion.watch_only] or list(criteria)
-    critical = [criterion for criterion in judged if criterion.criterion.critical] or judged
-    verdicts = {criterion.verdict for criterion in critical}
-    if "regression" not in verdicts and any(criterion.reason == "significantly_worse" for criterion in critical):
+    gate = gate_criteria([result.criterion for result in criteria])
+    deciding = [result for result in criteria if result.criterion in gate]
+    verdicts = {result.verdict for result in deciding}
+    if "regression" not in verdicts and any(result.reason == "significantly_worse" for result in deciding):
         return "undecided"
     for verdict in ("regression", "not enough data", "undecided", "improvement", "parity"):
         if verdict in verdicts:

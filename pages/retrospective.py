@@ -83,7 +83,7 @@ def _results(app: AppContext, outline: MigrationOutline, window: Window, now: da
         csv_button(app, outline)
         st.html(Markup("<a class='add-note' href='#notes'>{}</a>").format(text.ADD_NOTE), width="content")
     tiles = st.empty()
-    tiles.html(render_html("retrospective.tiles_loading"))
+    tiles.html(render_html("retrospective.tiles_loading", n=5 if app.migration.slo else 4))
     _chart(app, outline, window, sentence, now)
     with st.spinner(str(text.COUNTING)):
         retrospective = retrospective_view(app, outline)

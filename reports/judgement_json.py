@@ -9,6 +9,7 @@ from typing import Any
 from analysis import ALARM_RULES, CriterionVerdict, Phase
 from analysis.parity.context import JudgeContext
 from analysis.parity.incidents import Incident
+from analysis.retrospective.error_budget import ErrorBudget
 from analysis.series.fleet_requests import FleetRequests
 from archive import ArchiveProblem
 from archive.events.notes import acknowledged_incident
@@ -257,7 +258,16 @@ def _phase_json(evaluation: Evaluation, phase: Phase) -> dict[str, Any]:
         **pick(phase, "canary_share", "started_by", "origin", "outcome"),
         "requests": counts and counts.requests,
         "errors": counts and counts.errors,
+        "error_budget": counts and budget_json(counts.budget, counts.errors),
     }
+
+
+def budget_json(budget: ErrorBudget | None, errors: Mapping[FleetName, int | None]) -> dict[str, Any] | None:
+    """The error budget of a phase with its `errors`; null without an SLO."""
+    if budget is None:
+        return None
+    burned = budget.burned(errors)
+    return {"slo": str(budget.slo), "errors": budget.errors, "traffic_of_s": budget.covered_s, "burned": burned}
 
 
 def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[str, Any]:

@@ -10,16 +10,17 @@ import numpy as np
 import analysis
 from analysis import Phase
 from analysis.retrospective import impact
+from analysis.retrospective.error_budget import ErrorBudget, error_budget
 from analysis.retrospective.phase_rows import merge_swaps
 from analysis.retrospective.timeline import Timeline, concat_buckets, timeline, timeline_series
 from analysis.series.grid import BoolArray
 from analysis.series.phases import phase_outcome
 from archive import Archive, Overview
 from archive.metrics.fetch_plan import NO_COVERAGE
-from domain import Event, FleetName, Migration, Series, Window
+from domain import Event, FleetName, Migration, Series, Slo, Window
 from domain.series import is_request_count
 from domain.weight_changes import InitialShare
-from domain.window import DAY_S, MINUTE_S
+from domain.window import DAY_S, MINUTE_S, merge_windows
 from services.fleet_requests import fleet_requests
 
 EVENT_HISTORY_S = 90 * DAY_S  # requested from every source of events
@@ -27,14 +28,19 @@ UNKNOWN_START_WINDOW_S = (
     DAY_S  # judged of a phase of unknown start: earlier, the configured share may have been another
 )
 COUNT_BUCKET_S = 600
+BUDGET_TRAFFIC_S = 7 * DAY_S  # whole weeks: workdays and weekends differ
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseCounts:
-    """Requests of each fleet in a phase's window, and how many of them failed: target 5xx and unanswered. None if that is unknown."""
+    """Requests of each fleet in a phase's window, and how many of them failed: target 5xx and unanswered. None if that is unknown.
+
+    `budget`: None without a configured SLO.
+    """
 
     requests: dict[FleetName, int | None]
     errors: dict[FleetName, int | None]
+    budget: ErrorBudget | None = None
 
 
 def known_phases(
@@ -179,12 +185,15 @@ def count_phase(
     windows = [window for item in phases if item.number != phase.number and (window := item.window.overlap(nearby))]
     windows = sorted([*windows, own])
     timelines = phase_timelines(archive, migration, source, windows)
-    return counts_of(archive, source, phase, own, timelines[windows.index(own)])
+    return counts_of(archive, migration, source, phase, window=own, timeline=timelines[windows.index(own)])
 
 
-def counts_of(archive: Archive, source: str, phase: Phase, window: Window, timeline: Timeline) -> PhaseCounts:
+def counts_of(
+    archive: Archive, migration: Migration, source: str, phase: Phase, *, window: Window, timeline: Timeline
+) -> PhaseCounts:
     """The counts of a phase by its `timeline` over `window`: 0 for a fleet without numbers if the source answered that it had no requests."""
-    counts = PhaseCounts(*impact.totals(timeline))
+    budget = read_budget(archive, migration.slo, source, until=window.end) if migration.slo else None
+    counts = PhaseCounts(*impact.totals(timeline), budget)
     if None not in counts.requests.values():
         return counts
     result = archive.metrics.read(window, source, series_filter=is_request_count)
@@ -193,4 +202,20 @@ def counts_of(archive: Archive, source: str, phase: Phase, window: Window, timel
     return PhaseCounts(
         {fleet: 0 if count is None and fleet in none else count for fleet, count in counts.requests.items()},
         {fleet: 0 if count is None and fleet in none else count for fleet, count in counts.errors.items()},
+        budget,
     )
+
+
+def read_budget(archive: Archive, slo: Slo, source: str, *, until: int) -> ErrorBudget:
+    """The error budget at the traffic of the week before `until` (epoch seconds), as far as that is archived. Raises ArchiveError."""
+    end = until // COUNT_BUCKET_S * COUNT_BUCKET_S
+    week = Window(end - BUDGET_TRAFFIC_S, end)
+    series = [item for item in archive.metrics.configured_series(source) if is_request_count(item)]
+    coverage, freshness = archive.metrics.coverage_of(source), archive.metrics.freshness(week.ends_at)
+    gaps = merge_windows(
+        gap for item in series for gap in week.subtract(coverage.get(item, NO_COVERAGE).answered_windows(freshness))
+    )
+    overview = archive.metrics.overview(week, source, series=series, max_buckets=BUDGET_TRAFFIC_S // COUNT_BUCKET_S)
+    is_covered = overview.minutes_of(gaps) == 0
+    requests = sum(float(np.nansum(bucketed.value[is_covered])) for bucketed in overview.series.values())
+    return error_budget(slo, requests, int(is_covered.sum()) * overview.bucket_s)

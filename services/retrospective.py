@@ -16,7 +16,7 @@ from analysis.retrospective.phase_rows import PhaseRow, events_of_phase, phase_p
 from analysis.retrospective.timeline import Timeline, timeline, timeline_series, with_hourly_p95
 from archive import Archive
 from archive.access_logs.store import ACCESS_LOGS
-from domain import FLEETS, Event, Margin, Migration, Series, Window
+from domain import FLEETS, Event, FleetName, Margin, Migration, Series, Window
 from domain.series import hourly_stat
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, HOUR_S, MINUTE_S, merge_windows
@@ -85,6 +85,13 @@ class Retrospective:
     gaps: tuple[Window, ...]
     hourly_only_until: int | None
     data_until: int
+
+    @property
+    def budget_burned(self) -> dict[FleetName, float | None]:
+        """The shares of the error budget that all phases burned together; None without an SLO, and if that of no phase is known."""
+        shares = [row.budget_burned for row in self.phase_rows]
+        known = {fleet: [share for row in shares if (share := row[fleet]) is not None] for fleet in FLEETS}
+        return {fleet: sum(known[fleet]) if known[fleet] else None for fleet in FLEETS}
 
 
 def read_outline(archive: Archive, migration: Migration, source: str, *, now: datetime) -> MigrationOutline | None:
@@ -261,13 +268,13 @@ class _ArchiveReader:
         timeline: Timeline,
         events: tuple[Event, ...],
     ) -> PhaseRow:
-        counts = counts_of(self.archive, self.source, phase, phase.window, timeline)
+        counts = counts_of(self.archive, self.migration, self.source, phase, window=phase.window, timeline=timeline)
         self.checkpoint()
         latency = self.archive.metrics.window_latency(phase.judged_window, self.source)
         groups = latency.groups if latency and latency.covered == phase.judged_window else ()
         hourly = self.hourly_timeline(phase.window)
         p95 = {fleet: phase_p95(timeline, fleet, groups, hourly) for fleet in FLEETS}
-        return PhaseRow(phase, counts.requests, counts.errors, p95, events)
+        return PhaseRow(phase, counts.requests, counts.errors, p95, events, counts.budget)
 
     def before_after(self, first: int | None, last: int | None, end: int) -> BeforeAfter | None:
         if first is None or last is None:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from analysis.deployments.rollback import RollbackReadiness
 from domain import Migration
 from domain.window import MINUTE_S
-from messages import alarms, decision, deployments, live, numbers, outage, parity, states, times, verdicts
+from messages import alarms, decision, deployments, error_budget, live, numbers, outage, parity, states, times, verdicts
 from messages import hero as text
 from messages.errors.sources import shorten
 from messages.i18n import LazyText
@@ -97,7 +97,12 @@ def decision_hero(evaluation: Evaluation, status: CurrentStatus, traffic: str = 
         hidden_reasons=hidden,
         more=decision.more(len(reasons) - MAX_REASONS),
         about=" · ".join(filter(None, [as_of, about])),
-        chips=[*criteria_chips(evaluation), routes_chip(evaluation), _alerts_chip(evaluation, status)],
+        chips=[
+            *criteria_chips(evaluation),
+            routes_chip(evaluation),
+            _alerts_chip(evaluation, status),
+            *budget_chips(evaluation),
+        ],
         traffic=traffic,
         note=" · ".join(filter(None, [str(parity.DEFAULT_CRITERIA) if judgement.default_criteria else "", note])),
     )
@@ -180,6 +185,16 @@ def routes_chip(evaluation: Evaluation) -> Chip:
         text.ROUTES_UNKNOWN if regressed is None else text.ROUTES_EXPLAINED,
         "/endpoints",
     )
+
+
+def budget_chips(evaluation: Evaluation) -> Iterator[Chip]:
+    """The error budget that the phase burned, if there is an SLO."""
+    counts = evaluation.counts_of_judged_phase
+    if counts and counts.budget:
+        burned = counts.budget.burned(counts.errors)
+        css = "warn" if any(share is not None and share >= 1 for share in burned.values()) else "note"
+        number = error_budget.burned(burned, evaluation.labels)
+        yield Chip(error_budget.TITLE, css=css, number=number, tooltip=error_budget.explained(counts.budget))
 
 
 def _alerts_chip(evaluation: Evaluation, status: CurrentStatus) -> Chip:

@@ -14,7 +14,7 @@ from reports.templating import render
 from services.evaluation import Evaluation
 from ui.decision import incident_url, reason_url
 from ui.favicon import favicon
-from ui.hero import MAX_HIDDEN_REASONS, MAX_REASONS, criteria_chips, routes_chip
+from ui.hero import MAX_HIDDEN_REASONS, MAX_REASONS, budget_chips, criteria_chips, routes_chip
 from ui.verdicts import TONES
 
 
@@ -33,7 +33,9 @@ def past_hero(evaluation: Evaluation) -> Markup:
         hidden_reasons=more[MAX_REASONS : MAX_REASONS + MAX_HIDDEN_REASONS],
         more=decision.more(len(more) - MAX_REASONS),
         about=parity.about(phase.canary_share, window.minutes * MINUTE_S) if phase else "",
-        chips=[*criteria_chips(evaluation), *([routes_chip(evaluation)] if phase else [])] if has_data else [],
+        chips=[*criteria_chips(evaluation), *([routes_chip(evaluation)] if phase else []), *budget_chips(evaluation)]
+        if has_data
+        else [],
         traffic="",
     )
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from analysis.retrospective.error_budget import ErrorBudget
 from analysis.retrospective.timeline import Timeline
 from analysis.series.phases import MergedSwap, Phase
 from domain import FLEETS, Event, FleetName, Window
@@ -30,17 +31,24 @@ class PhaseP95:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """One phase: requests, errors and p95 of each fleet, and its events. Counts are None if they are unknown."""
+    """One phase: requests, errors and p95 of each fleet, its events, and the error budget (None without an SLO). Counts are None if they are
+    unknown."""
 
     phase: Phase
     requests: dict[FleetName, int | None]
     errors: dict[FleetName, int | None]
     p95: dict[FleetName, PhaseP95 | None]
     events: tuple[Event, ...] = ()
+    budget: ErrorBudget | None = None
 
     def error_rate(self, fleet: FleetName) -> float | None:
         errors, requests = self.errors[fleet], self.requests[fleet]
         return errors / requests if requests and errors is not None else None
+
+    @property
+    def budget_burned(self) -> dict[FleetName, float | None]:
+        """The share of the error budget that the phase burned, by fleet."""
+        return self.budget.burned(self.errors) if self.budget else dict.fromkeys(FLEETS)
 
     @property
     def error_difference(self) -> float | None:

@@ -39,6 +39,7 @@ ConfigIssueCode = Literal[
     "unknown_timezone",
     "not_a_day",
     "not_a_warm_up",
+    "not_an_slo",
     "not_an_archive",
     "archive_without_file",
     "archive_without_database",

@@ -32,6 +32,7 @@ THRESHOLD_DECIMALS = 6  # microseconds; CloudWatch accepts ten decimals
 DEFAULT_WARM_UP = "10m"
 _SLOW = re.compile(r"slow_(?P<threshold>\d+(?:\.\d+)?)(?P<unit>ms|s)")
 _Pair = Annotated[str, matches(r"([^/:\s]+/[^/:\s]+)?", "not_a_pair")]
+_SLO = re.compile(r"(?P<target>\d{1,2}(?:\.\d+)?)\s*% over (?P<days>\d{1,2})\s*d")
 _MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
 
 
@@ -79,6 +80,31 @@ class Margin(ConfigTable):
 
     def __str__(self) -> str:
         return f"{self.value:g}{self.unit}" if self.is_relative else f"{self.value:g} {self.unit}"
+
+
+class Slo(ConfigTable):
+    """A service level objective: `target_percent` of the requests succeed within `days`. The others are the error budget."""
+
+    target_percent: Annotated[float, Field(gt=0, lt=100)]
+    days: Annotated[int, Field(ge=1, le=90)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse(cls, value: object) -> object:
+        if isinstance(value, Mapping):
+            return value
+        match = _SLO.fullmatch(value.strip()) if isinstance(value, str) else None
+        if match is None or not float(match["target"]) or not 1 <= int(match["days"]) <= 90:
+            raise config_error("not_an_slo", given=value)
+        return {"target_percent": float(match["target"]), "days": int(match["days"])}
+
+    @property
+    def budget(self) -> float:
+        """The share of the requests that may fail."""
+        return round(1 - self.target_percent / 100, 9)
+
+    def __str__(self) -> str:
+        return f"{self.target_percent:g}% over {self.days}d"
 
 
 class Criterion(ConfigTable):
@@ -209,6 +235,7 @@ class Migration(ConfigTable):
     slow_thresholds_s: tuple[Annotated[float, Field(ge=10**-THRESHOLD_DECIMALS, le=60)], ...] = (
         DEFAULT_SLOW_THRESHOLDS_S
     )
+    slo: Slo | None = None
     aws: Aws | None = None
     fleets: Fleets
     mackerel: Mackerel | None = None

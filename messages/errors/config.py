@@ -23,6 +23,7 @@ _EXAMPLES = {
     "migration.provisional_minutes": "provisional_minutes = 3",
     "migration.settle_minutes": "settle_minutes = 15",
     "migration.warm_up": 'warm_up = "10m"',
+    "migration.slo": 'slo = "99.9% over 30d"',
     "migration.slow_thresholds_s": "slow_thresholds_s = [0.1, 0.3, 1.0]",
     "aws.region": 'region = "ap-northeast-1"',
     "aws.load_balancer": f'load_balancer = "{_ARNS["load balancer"]}"',
@@ -109,6 +110,10 @@ _TEXTS: dict[str, IssueText] = {
     "not_a_warm_up": (
         lazy("“{given}” is not a duration of up to a day."),
         lazy('Use minutes or hours, for example `warm_up = "10m"`, or `warm_up = "0"` to judge from the first minute.'),
+    ),
+    "not_an_slo": (
+        lazy("“{given}” is not a service level objective."),
+        lazy('Write the share of successful requests and at most 90 days, for example `slo = "99.9% over 30d"`.'),
     ),
     "not_an_archive": (
         lazy("“{given}” is not a supported database URL: the archive needs SQLite or PostgreSQL."),

@@ -15,7 +15,7 @@ from domain import FLEETS, Event, Migration
 from messages import retrospective as text
 from messages.parity import phase_name
 from reports.formats import creation_time, local_minute, slug
-from reports.judgement_json import SCHEMA, decision_json, iso_time, migration_json, pick, window_json
+from reports.judgement_json import SCHEMA, budget_json, decision_json, iso_time, migration_json, pick, window_json
 from reports.retrospective.summary import impact_sentences, impact_tiles, opening
 from reports.templating import environment
 from services import retrospective as service
@@ -157,6 +157,7 @@ def _phase_json(row: PhaseRow, evaluation: Evaluation | None) -> dict[str, Any]:
         **pick(row.phase, "canary_share", "started_by", "origin", "bake_time_s", "outcome"),
         "requests": dict(row.requests),
         "errors": dict(row.errors),
+        "error_budget": budget_json(row.budget, row.errors),
         "p95": {fleet: _p95_json(row.p95[fleet]) for fleet in FLEETS},
         "verdict": evaluation.judgement.verdict if evaluation else None,
         **(decision_json(evaluation) if evaluation else {}),

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from domain import Migration
+from messages import error_budget
 from messages import retrospective as text
 from services.retrospective import MigrationOutline, Retrospective
 
@@ -28,12 +29,16 @@ def impact_tiles(
 ) -> list[tuple[str, str, str]]:
     """The impact as numbers, each with a label and details. `n_incidents`: None while the phases are being judged."""
     baseline, canary = migration.fleets.baseline.label, migration.fleets.canary.label
-    return [
+    tiles = [
         text.requests_tile(canary, retrospective.canary_requests),
         text.excess_tile(baseline, retrospective.excess_errors),
         text.incidents_tile(n_incidents, retrospective.error_rate_outside_minutes, retrospective.p95_outside_minutes),
         text.rollbacks_tile(retrospective.rollbacks),
     ]
+    if migration.slo:
+        burned, days = retrospective.budget_burned, migration.slo.days
+        tiles.append(error_budget.tile(burned, migration.labels, slo=migration.slo, days=days))
+    return tiles
 
 
 def impact_sentences(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:

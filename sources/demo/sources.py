@@ -95,6 +95,7 @@ def demo_migration(anchor: datetime | None = None) -> Migration:
                     "codedeploy": "AppECS-photo/DgpECS-photo",
                 },
             },
+            "slo": "99.5% over 30d",
             "criteria": [
                 {"metric": "error_rate", "margin": "0.05pp", "critical": True},
                 {"metric": "latency_p95", "margin": "10%"},

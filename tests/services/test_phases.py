@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from domain import FLEETS, Event, WeightChange, Window
+from domain import FLEETS, Event, Slo, WeightChange, Window
 from domain.events import weight_event
 from domain.weight_changes import InitialShare
-from services.phases import count_phase, known_phases, phase_timelines, read_phases, settled_end
+from services.phases import count_phase, known_phases, phase_timelines, read_budget, read_phases, settled_end
 from services.retrospective import build_outline, build_retrospective
 from tests.factories.archived_migration import END, MINUTE, NOW, OUTAGE, archived_migration, make_migration, time_of
 
@@ -102,3 +102,30 @@ def test_a_phase_without_data_has_no_counts_instead_of_0(tmp_path: Path) -> None
         )
     assert (first.requests, first.errors) == ({"baseline": None, "canary": None},) * 2
     assert second.requests == {"baseline": 76 * 7500, "canary": 76 * 2500}
+
+
+def test_a_phase_burns_the_budget_of_the_week_before_its_end(tmp_path: Path) -> None:
+    """2,000 requests a minute are 86.4 million in 30 days, of which 86,400 may fail; the outage took an eighth of that."""
+    migration = make_migration().model_copy(update={"slo": Slo.model_validate("99.9% over 30d")})
+    with archived_migration(tmp_path) as archive:
+        phases = read_phases(archive, "mackerel", now=NOW)
+        counted = [count_phase(archive, migration, "mackerel", phases, phase, until=END, now=NOW) for phase in phases]
+        outline = build_outline(archive, "mackerel", end=settled_end(migration, NOW))
+        assert outline is not None
+        retrospective = build_retrospective(archive, migration, outline)
+    budget = counted[1].budget
+    assert budget is not None and (budget.errors, budget.covered_s) == (pytest.approx(86_400), 7 * DAY)
+    assert budget.burned(counted[1].errors)["canary"] == pytest.approx((72 * 5 + 10_000) / 86_400)
+    rows = retrospective.phase_rows
+    assert [row.budget for row in rows] == [item.budget for item in counted]
+    assert retrospective.budget_burned["canary"] == pytest.approx(sum(row.budget_burned["canary"] or 0 for row in rows))
+
+
+def test_of_traffic_that_is_archived_in_part_the_covered_time_counts(tmp_path: Path) -> None:
+    slo = Slo.model_validate("99.9% over 30d")
+    with archived_migration(tmp_path, start=time_of(9, 9)) as archive:
+        budgets = [read_budget(archive, slo, "mackerel", until=time_of(*end)) for end in ((9, 15), (11, 9))]
+    assert [(budget.errors, budget.covered_s) for budget in budgets] == [
+        (None, 6 * 3600),
+        (pytest.approx(86_400), 2 * DAY),
+    ]

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from analysis import Alarm, AlarmValue
+from analysis import Alarm, AlarmValue, Phase
 from analysis.deployments.rollback import RollbackReadiness
-from domain import Event, Window
+from analysis.retrospective.error_budget import ErrorBudget
+from domain import Event, Slo, Window
 from services import decision
 from services.alarms import AlarmStatus
 from services.live import TrafficStatus
+from services.phases import PhaseCounts
 from tests.factories.app_context import NOW
 from tests.factories.html import EVIL, ParsedHtml
 from tests.factories.incidents import EARLIER, INCIDENT, MIGRATION, evaluation_with
@@ -24,6 +26,7 @@ from ui.hero import CurrentStatus, decision_hero, hero_section, show_in_tab
 from ui.rollback import rollback_popover
 
 NOW_S = int(NOW.timestamp())
+SLO = Slo.model_validate("99.9% over 30d")
 CAPACITY = RollbackReadiness("ready", "carried_before", 4, 4, 10.0, 20.0, 30.0, "aws elbv2 modify-listener")
 ALERT = Event(NOW_S, None, "alert", "photo: 5xx above 0.4%", "", "", "", "mackerel_events", "1", open=True)
 ALARM = Alarm(
@@ -175,3 +178,18 @@ def test_the_command_is_not_computed_while_the_button_is_closed(monkeypatch: pyt
     monkeypatch.setattr(st, "popover", Popover(is_open=False))
     monkeypatch.setattr(rollback, "rollback_command", lambda *_: pytest.fail("computed"))
     rollback_popover(MIGRATION, CAPACITY, is_urgent=False)
+
+
+def test_the_error_budget_that_the_phase_burned_is_a_chip_if_there_is_an_slo() -> None:
+    phase = Phase(Window(NOW_S - 7200, NOW_S), 0.5, "weight")
+    counts = PhaseCounts({"baseline": 9000, "canary": 9000}, {"baseline": 60, "canary": 30_000})
+    evaluation = replace(evaluation_with(), phase=phase, counts=counts)
+    assert "budget" not in decision_hero(evaluation, of_now())
+    for budget, expected, css in (
+        (ErrorBudget(SLO, 30_000.0, 604_800), "error budget burned EC2 0.20% · ECS 100%", "warn"),
+        (ErrorBudget(SLO, 60_000.0, 604_800), "error budget burned EC2 0.10% · ECS 50.0%", "note"),
+        (ErrorBudget(SLO, None, 600), "error budget burned –", "note"),
+    ):
+        html = decision_hero(replace(evaluation, counts=replace(counts, budget=budget)), of_now())
+        assert expected in ParsedHtml(html).text and f"<span class='chip {css}' title='" in html
+    assert "at least a day of requests" in html

@@ -32,6 +32,17 @@ def test_a_complete_file(tmp_path: Path) -> None:
     assert not migration.demo
 
 
+@pytest.mark.parametrize(
+    ("text", "budget", "days"),
+    [("99.9% over 30d", 0.001, 30), ("99.95 % over 7 d", 0.0005, 7), ("99% over 90d", 0.01, 90)],
+)
+def test_a_service_level_objective(text: str, budget: float, days: int) -> None:
+    assert make_migration().slo is None
+    slo = make_migration("migration.slo", text).slo
+    assert slo is not None and (slo.budget, slo.days) == (pytest.approx(budget), days)
+    assert str(slo) == text.replace(" %", "%").replace(" d", "d")
+
+
 def test_the_shortest_file_with_mackerel_only() -> None:
     migration = parse_tables(
         {

@@ -5,6 +5,9 @@ import io
 import re
 from pathlib import Path
 
+import pytest
+
+from domain import Slo
 from reports.retrospective.phases_csv import phases_csv
 from reports.retrospective.render import build_report
 from reports.templating import render
@@ -63,7 +66,30 @@ def test_tiles_have_the_impact_and_no_number_before_it_is_known(tmp_path: Path) 
         ("1", "rollback"),
     ]
     assert "<b>0</b> <span>incidents" in tiles(MIGRATION, retrospective, {}, complete=True)
-    assert set(re.findall(r"<b>(.*?)</b>", render("retrospective.tiles_loading"))) == {"–"}
+    assert set(re.findall(r"<b>(.*?)</b>", render("retrospective.tiles_loading", n=4))) == {"–"}
+
+
+def test_with_an_slo_the_error_budget_of_each_phase_and_of_all_is_shown(tmp_path: Path) -> None:
+    migration = MIGRATION.model_copy(update={"slo": Slo.model_validate("99.9% over 30d")})
+    with archived_migration(tmp_path) as archive:
+        outline = read_outline(archive, migration, "mackerel", now=NOW)
+        assert outline
+        retrospective = build_retrospective(archive, migration, outline)
+        report = build_report(archive, migration, "mackerel", now=NOW)
+    html = tiles(migration, retrospective, {}, complete=False)
+    assert "<b>44.7%</b> <span>of the 30-day error budget burned by ECS</span><small>EC2 " in html
+    assert "· SLO 99.9% over 30d</small>" in html
+    assert report and "of the 30-day error budget" in report.html()
+    for page in (phases_table(migration, retrospective, {}, now=NOW), report.html()):
+        assert page.count("budget burned") >= 4 and "budget burned 1.32% / 12.0%" in page
+    phases = report.json()["phases"]
+    assert phases[1]["error_budget"] == {
+        "slo": "99.9% over 30d",
+        "errors": pytest.approx(86_400),
+        "traffic_of_s": 604_800,
+        "burned": {"baseline": pytest.approx(1140 / 86_400), "canary": pytest.approx(10_360 / 86_400)},
+    }
+    assert "budget" not in tiles(MIGRATION, retrospective, {}, complete=False)
 
 
 def test_the_phases_are_sorted_by_the_url_and_exported(tmp_path: Path) -> None:

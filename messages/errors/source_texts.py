@@ -15,366 +15,378 @@ Texts = tuple[LazyText | str, LazyText | str, LazyText | str]
 PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
     "no_credentials": (
         lazy("No credentials"),
-        lazy("{source} was not asked, because there is nothing to sign in with."),
-        lazy("Give this program credentials for it, and start it again."),
+        lazy("{source} was not queried: no credentials."),
+        lazy("Set its credentials and restart."),
     ),
-    "expired_token": (lazy("Credentials expired"), lazy("{source} refuses {operation}, because the sign-in has run out."), lazy("Sign in again. {again}")),
-    "denied": (lazy("Not allowed"), lazy("{source} does not allow {operation}."), lazy("Allow it there. {again}")),
+    "expired_token": (lazy("Credentials expired"), lazy("{source} denied {operation}: credentials expired."), lazy("Sign in again. {again}")),
+    "denied": (lazy("Access denied"), lazy("{source} denied {operation}."), lazy("Grant the permission. {again}")),
     "wrong_key": (
-        lazy("Unknown key"),
-        lazy("{source} does not know the key that it was asked with."),
-        lazy("Set the right key, and start this program again."),
+        lazy("Invalid key"),
+        lazy("{source} does not recognize the key."),
+        lazy("Set the correct key and restart."),
     ),
     "wrong_region": (
         lazy("Wrong region"),
-        lazy("{source} was asked for {about} in a region where that is not."),
+        lazy("{source}: wrong region for {about}."),
         lazy("Set `region` under [aws] to the region in the load balancer's ARN (its fourth part), for example `ap-northeast-1`."),
     ),
-    "not_found": (lazy("Not found"), lazy("{source} does not find {about}."), lazy("Check {key}.")),
+    "not_found": (lazy("Not found"), lazy("{source} did not find {about}."), lazy("Check {key}.")),
     "gone": (
-        lazy("Not there, or not any more"),
-        lazy("{source} does not find {about} ({operation}). What is known of it stays."),
-        lazy("If it was deleted, nothing is to be done. Otherwise correct `ecs_service` (cluster/service) or `codedeploy` (application/deployment group) "
-          "under [fleets.baseline] or [fleets.canary]."),
+        lazy("Not found or deleted"),
+        lazy("{source} did not find {about} ({operation}). Stored data is kept."),
+        lazy("If it was deleted, no action is needed. Otherwise correct `ecs_service` (cluster/service) or `codedeploy` "
+"(application/deployment group) under [fleets.baseline] or [fleets.canary]."),
     ),
     "elsewhere": (
-        lazy("Another load balancer's"),
-        lazy("Another load balancer serves {about}, so the numbers are not this migration's."),
-        lazy("Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: the target groups must be that load "
-          "balancer's."),
+        lazy("Wrong load balancer"),
+        lazy("Another load balancer serves {about}: its data is not this migration's."),
+        lazy("Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: the "
+"target groups must belong to that load balancer."),
     ),
     "no_split": (
         lazy("No split"),
-        lazy("There is no rule at {about} that sends traffic to the target groups of both fleets."),
-        lazy("Before the first step and after the last that is as it should be. Otherwise forward to both fleets' target groups with weights in one rule, or "
-          "name the rule that does in `rule` under [aws]."),
+        lazy("No rule of {about} forwards to target groups of both fleets."),
+        lazy("Expected before the first step and after the last. Otherwise forward to both fleets' target groups with "
+"weights in one rule, or set that rule as `rule` under [aws]."),
     ),
     "throttled": (
         lazy("Throttled"),
-        lazy("{source} was asked more often than it allows."),
-        lazy("{again} If it goes on, look for other readers of the same account."),
+        lazy("{source} rate limit exceeded."),
+        lazy("{again} If it persists, look for other clients of the same account."),
     ),
     "timeout": (
-        lazy("No answer in time"),
-        lazy("{source} did not answer {operation} in time."),
-        lazy("{again} If it goes on, check the way there from this machine: proxy, firewall, DNS."),
+        lazy("Timeout"),
+        lazy("{source}: {operation} timed out."),
+        lazy("{again} If it persists, check connectivity from this host: proxy, firewall, DNS."),
     ),
-    "unreachable": (lazy("Unreachable"), lazy("There is no connection to {source}."), lazy("Check the network, DNS and proxy of this machine. {again}")),
-    "server_error": (lazy("Their own error"), lazy("{source} failed with an error of its own."), lazy("{again}")),
+    "unreachable": (lazy("Unreachable"), lazy("Cannot connect to {source}."), lazy("Check the network, DNS and proxy of this host. {again}")),
+    "server_error": (lazy("Server error"), lazy("{source} returned a server error."), lazy("{again}")),
     "not_supported": (
         lazy("Not supported"),
-        lazy("The server that answers for {source} does not support {operation}."),
+        lazy("The server behind {source} does not support {operation}."),
         lazy("AWS does: check AWS_ENDPOINT_URL if it is set, or the proxy. {again}"),
     ),
     "bad_request": (
         lazy("Bad request"),
-        lazy("{source} refused {operation} as wrong."),
-        lazy("Check {key} against what is quoted. If that is right, it is a mistake in this program: please report it with the quoted text."),
+        lazy("{source} rejected {operation} as a bad request."),
+        lazy("Compare {key} with the quoted message. If it is correct, this is a bug: please report it with that message."),
     ),
     "bad_reply": (
-        lazy("Unreadable answer"),
-        lazy("{source} answered {operation} with something that its documentation does not promise."),
-        lazy("{again} If it goes on, look for a proxy or gateway that answers in its place, and report the quoted text."),
+        lazy("Invalid response"),
+        lazy("{source} returned an undocumented response to {operation}."),
+        lazy("{again} If it persists, look for a proxy or gateway that responds in its place, and report the quoted "
+"message."),
     ),
     "partial_data": (
-        lazy("Cut short"),
-        lazy("{source} stopped in the middle of its answer and did not go on when asked, for {about}."),
-        lazy("Nothing to do. {again} Until then, what is missing is a gap."),
+        lazy("Response truncated"),
+        lazy("{source} truncated its response for {about}, and a retry did not complete it."),
+        lazy("No action needed. {again} Until then, missing data is shown as a gap."),
     ),
     "internal_error": (
         lazy("Some series failed"),
-        lazy("{source} could not answer for {about}."),
-        lazy("Nothing to do. {again} Until then, what is missing is a gap."),
+        lazy("{source} failed to return {about}."),
+        lazy("No action needed. {again} Until then, missing data is shown as a gap."),
     ),
     "forbidden_metric": (
-        lazy("Some series refused"),
-        lazy("{source} refuses {about}."),
-        lazy("The role may read metrics, but not these. Look for a condition on `cloudwatch:GetMetricData` in its IAM policy, or for a load balancer in an "
-          "account that does not share its metrics; {page} has the whole policy."),
+        lazy("Some series denied"),
+        lazy("{source} denied {about}."),
+        lazy("The role may read metrics, but not these. Check for a condition on `cloudwatch:GetMetricData` in its IAM "
+"policy, or for a load balancer in an account that does not share its metrics; full policy: {page}."),
     ),
     "refused_metric": (
         lazy("Some series invalid"),
         lazy("{source} rejects {about} as invalid. All other series were read."),
-        lazy("Check `slow_thresholds_s` under [migration] against what is quoted. If that is right, it is a mistake in this program: please report it with the "
-          "quoted text."),
+        lazy("Compare `slow_thresholds_s` under [migration] with the quoted message. If it is correct, this is a bug: "
+"please report it with that message."),
     ),
     "unanswered_metric": (
-        lazy("Some series unanswered"),
-        lazy("{source} answered with an error of its own when asked for {about}. All other series were read."),
-        lazy("{again} Until then, these series are gaps. If it goes on and AWS_ENDPOINT_URL is set, that server does not support these statistics."),
+        lazy("Server error for some series"),
+        lazy("{source} returned a server error for {about}. All other series were read."),
+        lazy("{again} Until then, these series have gaps. If it persists and AWS_ENDPOINT_URL is set, that server does "
+"not support these statistics."),
     ),
     "message": (
-        lazy("A remark"),
-        lazy("{source} remarked something on its answer."),
-        lazy("Read the remark; the numbers may be incomplete. Where it speaks of too many metrics or too long a range, choose a shorter window."),
+        lazy("Notice"),
+        lazy("{source} added a message to its response."),
+        lazy("See the message; data may be incomplete. If it is about too many metrics or too long a range, choose a "
+"shorter window."),
     ),
     "no_such_metric": (
         lazy("Never reported"),
         lazy("{source} has no {about}."),
-        lazy("Nothing to do if it is new: it comes with the first requests. Otherwise check {key}."),
+        lazy("No action needed if it is new: data starts with the first requests. Otherwise check {key}."),
     ),
     "clock_skew": (
-        lazy("Clocks differ"),
-        lazy("The clock of this machine is {skew} that of {source}, so the newest minutes are not the ones asked for."),
-        lazy("Set this machine's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`."),
+        lazy("Clock skew"),
+        lazy("This host's clock is {skew} that of {source}, so the newest minutes do not match the request."),
+        lazy("Synchronize this host's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`."),
     ),
     "not_enabled": (
         lazy("Access logs are off"),
-        lazy("The load balancer {about} writes no access logs, so nothing can be compared request by request."),
-        lazy("Turn them on: `aws elbv2 modify-load-balancer-attributes --load-balancer-arn {about} --attributes Key=access_logs.s3.enabled,Value=true "
-          "Key=access_logs.s3.bucket,Value=BUCKET`. The bucket is in the same region and has a policy that lets Elastic Load Balancing write: {page} has "
-          "it. From then on there are logs; of the time before there are none."),
+        lazy("Access logs of the load balancer {about} are disabled, so requests cannot be compared one by one."),
+        lazy("Enable them: `aws elbv2 modify-load-balancer-attributes --load-balancer-arn {about} --attributes "
+"Key=access_logs.s3.enabled,Value=true Key=access_logs.s3.bucket,Value=BUCKET`. The bucket must be in the "
+"same region, with a policy that allows Elastic Load Balancing to write (see {page}). Logs exist from then "
+"on only."),
     ),
     "no_room": (
         lazy("The disk is full"),
-        lazy("There is no space left for access logs on this machine ({about})."),
-        lazy("Free space there, or make `cache_gb` under [access_logs] smaller or `cache` another folder. What was counted is safe. {again}"),
+        lazy("No disk space left for access logs ({about})."),
+        lazy("Free disk space, reduce `cache_gb`, or set another `cache` folder under [access_logs]. Processed data is "
+"safe. {again}"),
     ),
     "too_costly": (
-        lazy("Too costly"),
-        lazy("{source} would cost more for this than is allowed, so nothing was begun."),
-        lazy("Ask for less, or raise the ceiling in the configuration."),
+        lazy("Cost limit exceeded"),
+        lazy("The {source} query would exceed the cost limit, so it was not started."),
+        lazy("Query less, or raise the limit in the configuration."),
     ),
     "query_failed": (
         lazy("Query failed"),
-        lazy("{source} began a query and could not end it."),
-        lazy("What is quoted says why; what was read until then is charged. {page} has the permissions and what is known to go wrong. What was counted "
-          "before is safe."),
+        lazy("A {source} query failed."),
+        lazy("See the quoted message; bytes scanned so far are billed. Permissions and known problems: {page}. Processed "
+"data is safe."),
     ),
     "query_cancelled": (
         lazy("Query cancelled"),
-        lazy("{source} ended a query before it was done: it was cancelled, or reached a limit of the workgroup."),
-        lazy("Ask again. If it was the limit on the bytes that one query may read, have it raised in the workgroup: a day cannot be read in parts. What was "
-          "counted before is safe."),
+        lazy("A {source} query was cancelled, or reached a limit of the workgroup."),
+        lazy("Retry. If it was the workgroup's limit on bytes scanned per query, raise it: a day cannot be queried in "
+"parts. Processed data is safe."),
     ),
     "incomplete": (
-        lazy("Answered in part"),
-        lazy("{source}: not all of what was asked for was answered ({about})."),
-        lazy("Nothing to do for this alone: the rest is asked for again. The source's other problems say why."),
+        lazy("Partial response"),
+        lazy("{source} returned only part of the requested data ({about})."),
+        lazy("Retrying the rest automatically. See this source's other problems for the cause."),
     ),
 }  # fmt: skip
 # Texts for one vendor; "": as in PROBLEM_TEXTS.
 VENDOR_TEXTS: dict[tuple[ProblemKind, Vendor], Texts] = {
     ("no_credentials", "aws"): (
         lazy("No AWS credentials"),
-        lazy("{source} was not asked, because there are no AWS credentials to sign the request with."),
+        lazy("{source} was not queried: no AWS credentials."),
         lazy("Run `aws sso login`, set AWS_PROFILE or `profile` under [aws], or run this program where an instance or task role is attached. If the profile "
           "has a `credential_process`, that command must exist and print credentials."),
     ),
     ("no_credentials", "mackerel"): (
         lazy("No Mackerel key"),
-        lazy("{source}: not asked, because MACKEREL_APIKEY is not set."),
-        lazy("Create an API key with the Read right in Mackerel (organization → API keys), put it into MACKEREL_APIKEY, and start this program again."),
+        lazy("{source} was not queried: MACKEREL_APIKEY is not set."),
+        lazy("Create an API key with Read permission in Mackerel (organization → API keys), set it as MACKEREL_APIKEY, "
+"and restart."),
     ),
     ("expired_token", "aws"): (
         lazy("AWS credentials expired"),
-        lazy("{source} refuses {operation}, because the AWS credentials have run out."),
+        lazy("{source} denied {operation}: AWS credentials expired."),
         lazy("Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. {again}"),
     ),
     ("denied", "aws"): (
         "",
-        lazy("AWS knows who is asking and does not allow {operation}."),
-        lazy("Allow `{operation}` in the IAM policy of the user or role that this program runs as; {page} has the whole policy. {again}"),
+        lazy("AWS denied {operation}."),
+        lazy("Allow `{operation}` in the IAM policy of this program's user or role; full policy: {page}. {again}"),
     ),
     ("denied", "mackerel"): (
         "",
-        lazy("Mackerel knows the key and does not allow {operation}."),
-        lazy("Give the key the Read right in Mackerel (organization → API keys). If keys are restricted to IP addresses there, add the address of this "
-          "machine. {again}"),
+        lazy("Mackerel denied {operation} for this key."),
+        lazy("Grant the key Read permission in Mackerel (organization → API keys). If keys are restricted to IP "
+"addresses, add this host's. {again}"),
     ),
     ("wrong_key", "aws"): (
-        lazy("Unknown AWS access key"),
-        lazy("AWS does not know the access key, or its secret or session token does not belong to it."),
-        lazy("Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN together, or none of them and a profile; `aws sts get-caller-identity` "
-          "shows whether they fit."),
+        lazy("Invalid AWS access key"),
+        lazy("AWS does not recognize the access key, or its secret or session token does not match."),
+        lazy("Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN together, or none of them and a profile; "
+"`aws sts get-caller-identity` shows whether they match."),
     ),
     ("wrong_key", "mackerel"): (
-        lazy("Unknown Mackerel key"),
-        lazy("Mackerel does not know the key in MACKEREL_APIKEY, or it is another organization's."),
-        lazy("Put a key of the organization that has this service into MACKEREL_APIKEY, and start this program again."),
+        lazy("Invalid Mackerel key"),
+        lazy("Mackerel does not recognize the key in MACKEREL_APIKEY, or it belongs to another organization."),
+        lazy("Set MACKEREL_APIKEY to a key of the organization that has this service, and restart."),
     ),
     ("not_found", "aws"): (
         "",
-        lazy("{source} does not find {about} ({operation})."),
-        lazy("Check {key}: was it deleted, or is it in another account? `aws elbv2 describe-load-balancers` and `aws elbv2 describe-target-groups` list the "
-          "ARNs there are."),
+        lazy("{source} did not find {about} ({operation})."),
+        lazy("Check {key}: it may be deleted or in another account. `aws elbv2 describe-load-balancers` and `aws elbv2 "
+"describe-target-groups` list the existing ARNs."),
     ),
     ("not_found", "mackerel"): (
         lazy("Not found in Mackerel"),
-        lazy("Mackerel does not find {about} in the organization that the key belongs to ({operation})."),
-        lazy("Check {key}, and that MACKEREL_APIKEY is a key of the right organization."),
+        lazy("Mackerel did not find {about} in the key's organization ({operation})."),
+        lazy("Check {key}, and that MACKEREL_APIKEY belongs to the right organization."),
     ),
     ("throttled", "aws"): (
         "",
-        lazy("{source} was asked for {operation} more often than the quota of this account and region allows."),
-        lazy("{again} If it goes on, look for other programs that read in the same account and region, or have the quota raised in Service Quotas; {page} "
-          "says what this program asks for."),
+        lazy("{source} throttled {operation}: the quota of this account and region is exceeded."),
+        lazy("{again} If it persists, look for other clients in the same account and region, or request an increase in "
+"Service Quotas; {page} lists this program's requests."),
     ),
     ("throttled", "mackerel"): (
         "",
-        lazy("Mackerel was asked more often than it allows (429)."),
-        lazy("{again} If it goes on, look for other programs that read with keys of the same organization."),
+        lazy("Mackerel rate limit exceeded (429)."),
+        lazy("{again} If it persists, look for other clients with keys of the same organization."),
     ),
-    ("timeout", "aws"): ("", "", lazy("{again} If it goes on, check the way there from this machine: proxy, VPC endpoint, security group.")),
+    ("timeout", "aws"): ("", "", lazy("{again} If it persists, check connectivity from this host: proxy, VPC endpoint, security group.")),
     ("unreachable", "aws"): (
         "",
         "",
-        lazy("Check the network, DNS and proxy of this machine, `region` under [aws] (a region that does not exist has no address), and AWS_ENDPOINT_URL if "
-          "it is set. {again}"),
+        lazy("Check the network, DNS and proxy of this host, `region` under [aws] (a region that does not exist has no "
+"address), and AWS_ENDPOINT_URL if it is set. {again}"),
     ),
     ("unreachable", "mackerel"): (
         "",
-        lazy("There is no connection to Mackerel."),
-        lazy("Check the network, DNS and proxy of this machine, and MACKEREL_APIBASE if it is set. {again}"),
+        lazy("Cannot connect to Mackerel."),
+        lazy("Check the network, DNS and proxy of this host, and MACKEREL_APIBASE if it is set. {again}"),
     ),
     ("server_error", "aws"): (
         lazy("Error at AWS"),
-        lazy("{source} answered {operation} with an error of its own."),
-        lazy("{again} If it goes on, see https://health.aws.amazon.com for the region or, if AWS_ENDPOINT_URL is set, what that server supports."),
+        lazy("{source} returned a server error for {operation}."),
+        lazy("{again} If it persists, see https://health.aws.amazon.com for the region or, if AWS_ENDPOINT_URL is set, "
+"what that server supports."),
     ),
     ("server_error", "mackerel"): (
         lazy("Error at Mackerel"),
-        lazy("Mackerel failed with an error of its own."),
-        lazy("{again} If it goes on, see https://status.mackerel.io."),
+        lazy("Mackerel returned a server error."),
+        lazy("{again} If it persists, see https://status.mackerel.io."),
     ),
     ("bad_request", "aws"): (
         "",
         "",
-        lazy("Check {key} against what is quoted, and AWS_ENDPOINT_URL if it is set. If those are right, it is a mistake in this program: please report it "
-          "with the quoted text."),
+        lazy("Compare {key}, and AWS_ENDPOINT_URL if it is set, with the quoted message. If they are correct, this is a "
+"bug: please report it with that message."),
     ),
     ("bad_reply", "aws"): (
         "",
         "",
-        lazy("{again} If it goes on, look for a proxy or an AWS_ENDPOINT_URL that answers in its place, and report the quoted text."),
+        lazy("{again} If it persists, look for a proxy or an AWS_ENDPOINT_URL that responds in its place, and report the "
+"quoted message."),
     ),
     ("no_such_metric", "mackerel"): (
         lazy("Never posted"),
         lazy("Mackerel has never received {about}."),
-        lazy("Nothing to do if it is new: it comes with the first requests. Otherwise check `alb_host` under [mackerel], and that Mackerel's AWS integration "
-          "collects this load balancer's metrics per target group."),
+        lazy("No action needed if it is new: data starts with the first requests. Otherwise check `alb_host` under "
+"[mackerel], and that Mackerel's AWS integration collects this load balancer's metrics per target group."),
     ),
-    ("clock_skew", "aws"): ("", lazy("The clock of this machine is {skew} that of AWS, which refuses signatures that are five minutes off."), ""),
+    ("clock_skew", "aws"): ("", lazy("This host's clock is {skew} that of AWS, which rejects signatures that are 5 minutes off."), ""),
 }  # fmt: skip
 SPECIAL_TEXTS: dict[str, Texts] = {
     "poll_failed": (
         lazy("Internal error"),
         lazy("Polling {source} raised an exception in this program."),
-        lazy("It is tried again by itself. The log has the traceback: please report it."),
+        lazy("Retrying automatically. The traceback is in the log: please report it."),
     ),
     "no_such_host": (
         lazy("No such load balancer in Mackerel"),
-        lazy("No host in Mackerel has metrics of these target groups. Seen: {hosts}."),
-        lazy("Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id in "
-          "`alb_host` under [mackerel]."),
+        lazy("No host in Mackerel has metrics of these target groups. Found: {hosts}."),
+        lazy("Have Mackerel's AWS integration collect the load balancer's metrics per target group, or set its host ID as "
+"`alb_host` under [mackerel]."),
     ),
     "no_such_service": (
         lazy("No such service in Mackerel"),
-        lazy("The organization “{organization}”, to which the key belongs, has no service “{service}”."),
-        lazy("Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY."),
+        lazy("The key's organization “{organization}” has no service “{service}”."),
+        lazy("Correct `service` under [mackerel] or [batches], or set MACKEREL_APIKEY to another organization's key."),
     ),
     "no_such_rule": (
         lazy("No such rule"),
         lazy("EventBridge has no rule or schedule “{name}” in this account and region."),
-        lazy("Correct `rule` or `scheduler` under [[batches.jobs]], or leave it out: the job is then not known to be paused."),
+        lazy("Correct `rule` or `scheduler` under [[batches.jobs]], or omit it: a pause is then not detected."),
     ),
     "too_costly": (
-        lazy("Too costly"),
-        lazy("Athena would read {size}, for about {cost}. {ceiling} are allowed, so nothing was begun."),
-        lazy("Ask for fewer days, or raise `max_usd` under [access_logs.athena]."),
+        lazy("Cost limit exceeded"),
+        lazy("Athena would scan {size} (about {cost}). The limit is {ceiling}, so the query was not started."),
+        lazy("Query fewer days, or raise `max_usd` under [access_logs.athena]."),
     ),
     "not_over": (
-        lazy("Day not over"),
-        lazy("Athena counts whole days (UTC), half an hour after their end: not yet {days}."),
-        lazy("Ask again then, or count the files of that day without `--engine athena`."),
+        lazy("Day incomplete"),
+        lazy("Athena processes whole days (UTC) from 30 minutes after their end. Not yet available: {days}."),
+        lazy("Retry then, or process that day's files without `--engine athena`."),
     ),
     "counted": (
-        lazy("Counted by files"),
-        lazy("So many files of {days} were counted one by one that a query cannot leave them all out."),
-        lazy("Count the rest of that day without `--engine athena`, and leave that day out here."),
+        lazy("Already processed by files"),
+        lazy("Too many files of {days} were processed one by one for a query to exclude them."),
+        lazy("Process the rest of that day without `--engine athena`, and exclude that day here."),
     ),
     "no_output_location": (
-        lazy("No place for results"),
-        lazy("Neither the configuration nor the workgroup says where in S3 Athena shall put its results."),
-        lazy("Write `output` under [access_logs.athena], or let the workgroup have a query result location of its own."),
+        lazy("No result location"),
+        lazy("Neither the configuration nor the workgroup has an S3 location for Athena's results."),
+        lazy("Set `output` under [access_logs.athena], or a query result location in the workgroup."),
     ),
     "no_such_group": (
         lazy("Never reported"),
         lazy("CloudWatch has no datapoint of the target group {about} at this load balancer, in the last 454 days."),
-        lazy("Nothing to do if it never had a target. Otherwise check `target_groups`, `load_balancer` and `region` in migration.toml against "
-          "`aws elbv2 describe-target-groups`, and that the credentials are those of the load balancer's account (`aws sts get-caller-identity`)."),
+        lazy("No action needed if it never had a target. Otherwise compare `target_groups`, `load_balancer` and `region` "
+"in migration.toml with `aws elbv2 describe-target-groups`, and check that the credentials belong to the "
+"load balancer's account (`aws sts get-caller-identity`)."),
     ),
     "idle_group": (
         lazy("Never reported"),
         lazy("{source} has datapoints of another target group of the fleet, but none of {about}."),
-        lazy("Nothing to do if it is the idle group of a blue/green deployment. Otherwise check its name in `target_groups`."),
+        lazy("No action needed if it is the idle group of a blue/green deployment. Otherwise check its name in "
+"`target_groups`."),
     ),
     "no_invocation": (
         lazy("Never invoked"),
         lazy("CloudWatch has no invocation of the function of job {about}, in the last 454 days."),
-        lazy("Nothing to do if the job has not run yet. Otherwise check `function` under [[batches.jobs]], `region` under [aws], and that the credentials "
-          "are those of the function's account."),
+        lazy("No action needed if the job has not run yet. Otherwise check `function` under [[batches.jobs]], `region` "
+"under [aws], and that the credentials belong to the function's account."),
     ),
     "no_run_of_job": (
         lazy("Never posted"),
         lazy("No metric of job {about} was ever posted to the service “{service}”."),
-        lazy("Nothing to do if the job has not run yet. Otherwise correct its `name` under [[batches.jobs]], or `service` and the patterns under [batches]: "
-          "together they make the metric's name."),
+        lazy("No action needed if the job has not run yet. Otherwise correct its `name` under [[batches.jobs]], or "
+"`service` and the patterns under [batches]: together they make the metric's name."),
     ),
     "no_run": (
         lazy("No batch has reported"),
-        lazy("No metric of the service “{service}” fits a pattern of [batches]: {patterns}."),
-        lazy("Nothing to do if no job has run yet. Otherwise correct `service` or the patterns under [batches]."),
+        lazy("No metric of the service “{service}” matches a pattern of [batches]: {patterns}."),
+        lazy("No action needed if no job has run yet. Otherwise correct `service` or the patterns under [batches]."),
     ),
-    "baseline_only": ("", lazy("Nothing is split: the baseline has all the weight."), ""),
-    "canary_only": ("", lazy("Nothing is split: the canary has all the weight."), ""),
+    "baseline_only": ("", lazy("No split: the baseline has all weight."), ""),
+    "canary_only": ("", lazy("No split: the canary has all weight."), ""),
     "too_coarse": (
-        lazy("Too coarse"),
-        lazy("Mackerel answered with averages over {step} where minutes were asked for, from {since} on; they are not counted as answered."),
-        lazy("Nothing to do: it is asked again by itself. If it goes on, the plan keeps minutes for less time than is asked for."),
+        lazy("Resolution too coarse"),
+        lazy("From {since} on, Mackerel returned averages over {step} instead of minutes; they do not count as complete."),
+        lazy("Retrying automatically. If it persists, the plan retains minutes for a shorter time."),
     ),
 }  # fmt: skip
 # By problem kind and operation; shown with the source's own words.
 ACCESS_LOG_TEXTS: dict[tuple[ProblemKind, str], Texts] = {
     ("internal_error", "count"): (
-        lazy("A file could not be counted"),
-        lazy("{about} could not be counted; all other files were."),
-        lazy("Look whether it is an access log. It is tried again the next time."),
+        lazy("A file could not be processed"),
+        lazy("{about} could not be processed; all other files were."),
+        lazy("Check that it is an access log. It is retried next time."),
     ),
     ("not_found", "read"): (
         lazy("No such folder"),
-        lazy("There is no file and no folder {about}."),
-        lazy("Correct `path` under [access_logs], or what stands after `--logs`."),
+        lazy("No file or folder {about}."),
+        lazy("Correct `path` under [access_logs], or the value of `--logs`."),
     ),
     ("denied", "read"): (
         lazy("Logs cannot be read"),
-        lazy("This program may not read {about}."),
-        lazy("Let the user that it runs as read it, with all that lies below."),
+        lazy("No read permission for {about}."),
+        lazy("Grant this program's user read permission, subfolders included."),
     ),
     ("bad_reply", "read"): (
         lazy("Not a file"),
-        lazy("{about} is a pipe, a socket, a device or a link to nothing, and was left out; the files beside it are counted."),
-        lazy("Remove it, or put the file itself in its place."),
+        lazy("{about} is a pipe, a socket, a device or a broken link, and was excluded; the other files are processed."),
+        lazy("Remove it, or replace it with the file."),
     ),
     ("not_found", "s3:ListBucket"): (
         lazy("No such bucket"),
-        lazy("There is no bucket {about}."),
-        lazy("Correct `bucket` under [access_logs], or leave it out: the load balancer's attributes name the bucket that it writes to now."),
+        lazy("Bucket {about} does not exist."),
+        lazy("Correct `bucket` under [access_logs], or omit it: the current bucket is then read from the load balancer's "
+"attributes."),
     ),
     ("not_found", "s3:GetObject"): (
-        lazy("A log file is gone"),
-        lazy("It was listed and is not there any more: {about}. Its lines are not counted."),
-        lazy("Nothing to do if a lifecycle rule of the bucket removes old logs: count them before that, with `ingest` under [access_logs]."),
+        lazy("A log file was deleted"),
+        lazy("Listed, but no longer there: {about}. Its lines are missing."),
+        lazy("No action needed if a lifecycle rule of the bucket removes old logs: set `ingest` under [access_logs] to "
+"process them earlier."),
     ),
     ("denied", "InvalidObjectState"): (
         lazy("A log file is archived"),
-        lazy("A lifecycle rule has moved it to an archive class of S3: {about}. Its lines are not counted."),
-        lazy("Restore it with `aws s3api restore-object`, if that time matters; it is then counted by itself."),
+        lazy("A lifecycle rule moved it to an archive class of S3: {about}. Its lines are missing."),
+        lazy("Restore it with `aws s3api restore-object`, if that time matters; it is then processed automatically."),
     ),
     ("denied", "s3:GetObject"): (
-        lazy("A log file may not be read"),
-        lazy("AWS does not allow s3:GetObject of {about}. Its lines are not counted; all other files are."),
-        lazy("Allow `s3:GetObject` for it in the IAM policy (docs/access_logs.md has the whole policy), and look for a bucket policy or an owner "
-          "of the object that refuses. It is asked for again with the next look at that time."),
+        lazy("Access to a log file denied"),
+        lazy("AWS denied s3:GetObject for {about}. Its lines are missing; all other files were processed."),
+        lazy("Allow `s3:GetObject` in the IAM policy (docs/access_logs.md), and check the bucket policy and the object's "
+"owner. It is retried when that time is requested again."),
     ),
 }  # fmt: skip

@@ -57,7 +57,7 @@ def format_problem(problem: Problem, *, retry_in_s: float | None = None) -> Mess
     values = {
         "source": source_name(problem.source),
         "operation": shorten(problem.operation) or _("the request"),
-        "about": about or _DEFAULTS.get(problem.kind, _("what was asked for")),
+        "about": about or _DEFAULTS.get(problem.kind, _("the requested data")),
         "key": _key(problem),
         "page": f"docs/{_PAGES.get(problem.source, problem.source)}.md",
         "again": _retry_text(retry_in_s),
@@ -88,9 +88,9 @@ def format_archive_state(kind: str, detail: str, *, since: str, as_of: str) -> M
     """
     message = format_archive_problem(kind, detail)
     title = _("{title} (since {since})").format(title=message.title, since=since) if since else message.title
-    shown = _("What is read from the sources is held in memory and shown.")
+    shown = _("New data is held in memory and shown.")
     if as_of:
-        shown = _("Shown: as of {as_of}, plus what was read since and is held in memory.").format(as_of=as_of)
+        shown = _("Shown: archive as of {as_of}, plus newer data held in memory.").format(as_of=as_of)
     return replace(message, title=title, text=f"{message.text} {shown}")
 
 
@@ -107,8 +107,8 @@ def _quote(text: str, detail: str) -> str:
 
 def _retry_text(retry_in_s: float | None) -> str:
     if retry_in_s is None:
-        return _("It is asked again by itself.")
-    return _("It is asked again by itself in {duration}.").format(duration=times.duration(retry_in_s))
+        return _("Retrying automatically.")
+    return _("Retrying automatically in {duration}.").format(duration=times.duration(retry_in_s))
 
 
 def _texts(problem: Problem) -> Texts:

@@ -17,7 +17,7 @@ from tests.fakes.services import FakeServices
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NO_ANSWER = r"The archive's database server is unavailable \(since \d\d:\d\d JST\)"
-AS_OF = r"Shown: as of \d\d:\d\d JST, plus what was read since and is held in memory\."
+AS_OF = r"Shown: archive as of \d\d:\d\d JST, plus newer data held in memory\."
 
 
 @pytest.mark.postgresql
@@ -44,7 +44,7 @@ def test_pages_keep_their_last_view_while_postgresql_is_stopped(
     postgres_server.stop()
     try:
         live.refresh_until(".error", NO_ANSWER, within_ms=45_000)
-        expect(live.page.locator(".error")).to_have_text(re.compile(AS_OF + ".*→ Check that the server runs"))
+        expect(live.page.locator(".error")).to_have_text(re.compile(AS_OF + ".*→ Check that the server is running"))
         expect(live.page.locator(f"[class*='st-key-chart_'] {CHART_SELECTOR}")).to_have_count(4)
         parity.page.reload()
         expect(parity.page.locator(".error")).to_have_text(re.compile(NO_ANSWER + ".*" + AS_OF))

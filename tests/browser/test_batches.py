@@ -84,5 +84,5 @@ def test_a_mackerel_that_denies_access_is_shown_with_the_next_step(
     server = start_server(server_environment(services, path) | {"MACKEREL_APIKEY": "another-key"})
     dashboard = open_subpage(open_page, server, "/batches")
     expect(dashboard.page.locator(".headline")).to_contain_text("Unknown: runs could not be read.")
-    dashboard.expect_text(".sources", "Unknown Mackerel key")
-    dashboard.expect_text(".sources", "Put a key of the organization that has this service into MACKEREL_APIKEY")
+    dashboard.expect_text(".sources", "Invalid Mackerel key")
+    dashboard.expect_text(".sources", "Set MACKEREL_APIKEY to a key of the organization that has this service")

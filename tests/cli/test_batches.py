@@ -104,7 +104,7 @@ def test_an_unreadable_source_exits_with_3_and_says_why(fake_mackerel: FakeMacke
     fake_mackerel.has_read_permission = False
     result = run("--window", "1d")
     assert result.exit_code == 3
-    assert "Not allowed" in result.output and "Read right" in " ".join(result.output.split())
+    assert "Access denied" in result.output and "Read permission" in " ".join(result.output.split())
     assert json_output("--window", "1d")["problems"][0]["kind"] == "denied"
 
 
@@ -119,7 +119,7 @@ def test_a_configuration_issue_exits_with_3(fake_mackerel: FakeMackerel) -> None
     configure(BATCHES.replace("rate(1 hour)", "rate(1 hours)"))
     result = run()
     assert result.exit_code == 3
-    assert "Write `rate(1 hour)`." in result.output
+    assert "Use `rate(1 hour)`." in result.output
 
 
 def test_an_invalid_window_exits_with_3(fake_mackerel: FakeMackerel) -> None:

@@ -56,7 +56,7 @@ class TestDoctor:
         use_sources(Sources((Refused(demo, anchor=ANCHOR),), None, ()))
         output_lines = lines(run("doctor").stdout)
         assert output_lines[3:6] == ["Elastic Load Balancing", "✘ a denied, 0.0s", "✘ b denied, 0.0s"]
-        assert "\n".join(output_lines).count("Not allowed.") == 1
+        assert "\n".join(output_lines).count("Access denied.") == 1
 
     def test_a_warning_is_not_a_failure(self, demo: Migration, use_sources: Any):
         class Remarking(DemoMetrics):
@@ -130,8 +130,8 @@ class TestDoctor:
             "!  photo-ecs-blue            stale, newest 1d 1h ago",
             "!  photo-ecs-green           never reported",
             "    Never reported. CloudWatch has datapoints of another target group of the fleet, but none of photo-ecs-green.",
-            "    → Nothing to do if it is the idle group of a blue/green deployment. Otherwise check its name in `target_groups`.  "
-            "docs/problems.md#no_such_metric",
+            "→ No action needed if it is the idle group of a blue/green deployment. Otherwise check its name in "
+            "`target_groups`.  docs/problems.md#no_such_metric",
             "All checks passed.",
         ]
         checks = json_output(run("doctor", "--json"))["checks"]

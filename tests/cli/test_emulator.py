@@ -16,12 +16,12 @@ from tests.fakes.moto_aws import MotoAws, batch_points
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("moto")]
 
-AGAIN = "It is asked again by itself."
+AGAIN = "Retrying automatically."
 PAGE = "Reported: “500: HTML page “500 Internal Server Error””"
 NO_PERCENTILES = [
-    f"Some series unanswered. CloudWatch answered with an error of its own when asked for {group}: TargetResponseTime p50, "
+    f"Server error for some series. CloudWatch returned a server error for {group}: TargetResponseTime p50, "
     f"TargetResponseTime p90, TargetResponseTime p95, +4. All other series were read. {PAGE} "
-    f"→ {AGAIN} Until then, these series are gaps. If it goes on and AWS_ENDPOINT_URL is set, that server does not support these statistics. "
+    f"→ {AGAIN} Until then, these series have gaps. If it persists and AWS_ENDPOINT_URL is set, that server does not support these statistics. "
     "docs/problems.md#unanswered_metric"
     for group in ("photo-ec2", "photo-ecs")
 ]
@@ -29,7 +29,7 @@ NO_PERCENTILES = [
 
 def not_supported(source: str, operation: str) -> str:
     return (
-        f"Error at AWS. {source} answered {operation} with an error of its own. {PAGE} → {AGAIN} If it goes on, see "
+        f"Error at AWS. {source} returned a server error for {operation}. {PAGE} → {AGAIN} If it persists, see "
         "https://health.aws.amazon.com for the region or, if AWS_ENDPOINT_URL is set, what that server supports. docs/problems.md#server_error"
     )
 

@@ -148,9 +148,7 @@ def test_an_empty_folder_says_so() -> None:
 def test_a_missing_folder() -> None:
     result = run("--logs", "nowhere")
     assert result.exit_code == 3
-    assert "No such folder. There is no file and no folder nowhere. → Correct `path` under [access_logs]" in collapsed(
-        result
-    )
+    assert "No such folder. No file or folder nowhere. → Correct `path` under [access_logs]" in collapsed(result)
 
 
 def test_logs_of_another_service_list_their_target_groups() -> None:

@@ -183,7 +183,7 @@ class TestCsv:
         for path, reason in (("nowhere.csv", "No such file or directory"), (".", "Is a directory")):
             result = run("--csv", path)
             assert result.exit_code == 3
-            assert f"It cannot be read: {reason}." in result.stdout
+            assert f"Cannot be read: {reason}." in result.stdout
 
     def test_it_needs_neither_an_archive_nor_a_source(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         monkeypatch.setattr(startup, "create_sources", lambda *_, **__: pytest.fail("asked for sources"))

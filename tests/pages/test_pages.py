@@ -193,7 +193,7 @@ def test_a_page_keeps_its_last_view_while_the_archive_cannot_be_read(page: str) 
         assert not test.exception
         banner, *rest = [body for body in texts(test) if "class='error'" in body]
         assert "The archive&#39;s file was removed or replaced (since " in banner
-        assert "Shown: as of " in banner and "Put the file back" in banner
+        assert "Shown: archive as of " in banner and "Restore the file" in banner
         assert rest == []
         assert len(texts(test)) == len(before) + 1
     after = open_page(page, {})

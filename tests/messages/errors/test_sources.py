@@ -51,63 +51,64 @@ def test_each_kind_has_texts() -> None:
     [
         (
             Problem("denied", "cloudwatch", "cloudwatch:GetMetricData", "", "AccessDenied: User is not authorized"),
-            "Not allowed",
-            "AWS knows who is asking and does not allow cloudwatch:GetMetricData. Reported: “AccessDenied: User is not authorized”",
-            "Allow `cloudwatch:GetMetricData` in the IAM policy of the user or role that this program runs as; "
-            "docs/cloudwatch.md has the whole policy. It is asked again by itself.",
+            "Access denied",
+            "AWS denied cloudwatch:GetMetricData. Reported: “AccessDenied: User is not authorized”",
+            "Allow `cloudwatch:GetMetricData` in the IAM policy of this program's user or role; full policy: "
+"docs/cloudwatch.md. Retrying automatically.",
         ),
         (
             Problem("denied", "mackerel_events", "GET /api/v0/alerts"),
-            "Not allowed",
-            "Mackerel knows the key and does not allow GET /api/v0/alerts.",
-            "Give the key the Read right in Mackerel (organization → API keys). If keys are restricted to IP addresses there, "
-            "add the address of this machine. It is asked again by itself.",
+            "Access denied",
+            "Mackerel denied GET /api/v0/alerts for this key.",
+            "Grant the key Read permission in Mackerel (organization → API keys). If keys are restricted to IP "
+"addresses, add this host's. Retrying automatically.",
         ),
         (
             Problem("expired_token", "load_balancer", "elasticloadbalancing:DescribeRules"),
             "AWS credentials expired",
-            "Elastic Load Balancing refuses elasticloadbalancing:DescribeRules, because the AWS credentials have run out.",
-            "Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. It is asked again by itself.",
+            "Elastic Load Balancing denied elasticloadbalancing:DescribeRules: AWS credentials expired.",
+            "Run `aws sso login` with the profile that this program uses, or renew the temporary credentials. Retrying "
+"automatically.",
         ),
         (
             Problem("not_found", "load_balancer", "elasticloadbalancing:DescribeTargetHealth", GROUP),
             "Not found",
-            f"Elastic Load Balancing does not find {GROUP} (elasticloadbalancing:DescribeTargetHealth).",
-            "Check `target_groups` under [fleets.baseline] or [fleets.canary]: was it deleted, or is it in another account? "
-            "`aws elbv2 describe-load-balancers` and `aws elbv2 describe-target-groups` list the ARNs there are.",
+            f"Elastic Load Balancing did not find {GROUP} (elasticloadbalancing:DescribeTargetHealth).",
+            "Check `target_groups` under [fleets.baseline] or [fleets.canary]: it may be deleted or in another account. "
+"`aws elbv2 describe-load-balancers` and `aws elbv2 describe-target-groups` list the existing ARNs.",
         ),
         (
             Problem("not_found", "mackerel", "GET /api/v0/hosts", "mackerel.alb_host", "web-1, web-2"),
             "No such load balancer in Mackerel",
-            "No host in Mackerel has metrics of these target groups. Seen: web-1, web-2.",
-            "Let Mackerel's AWS integration collect the load balancer with its metrics per target group, or name its host's id "
-            "in `alb_host` under [mackerel].",
+            "No host in Mackerel has metrics of these target groups. Found: web-1, web-2.",
+            "Have Mackerel's AWS integration collect the load balancer's metrics per target group, or set its host ID as "
+"`alb_host` under [mackerel].",
         ),
         (
             Problem("not_found", "mackerel_events", "GET /api/v0/services", "photo", "Example Org"),
             "No such service in Mackerel",
-            "The organization “Example Org”, to which the key belongs, has no service “photo”.",
-            "Correct `service` under [mackerel] or [batches], or put another organization's key into MACKEREL_APIKEY.",
+            "The key's organization “Example Org” has no service “photo”.",
+            "Correct `service` under [mackerel] or [batches], or set MACKEREL_APIKEY to another organization's key.",
         ),
         (
             Problem("clock_skew", "mackerel", "", "+420 s", "2026-11-22 13:33:00 UTC"),
-            "Clocks differ",
-            "The clock of this machine is 7 min ahead of that of Mackerel, so the newest minutes are not the ones asked for. "
-            "Reported: “the time is 2026-11-22 13:33:00 UTC”",
-            "Set this machine's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`.",
+            "Clock skew",
+            "This host's clock is 7 min ahead of that of Mackerel, so the newest minutes do not match the request. "
+"Reported: “the time is 2026-11-22 13:33:00 UTC”",
+            "Synchronize this host's clock by NTP (`timedatectl set-ntp true`), and check it with `date -u`.",
         ),
         (
             Problem("elsewhere", "load_balancer", "elasticloadbalancing:DescribeTargetGroups", "photo-ecs-green"),
-            "Another load balancer's",
-            "Another load balancer serves photo-ecs-green, so the numbers are not this migration's.",
-            "Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: "
-            "the target groups must be that load balancer's.",
+            "Wrong load balancer",
+            "Another load balancer serves photo-ecs-green: its data is not this migration's.",
+            "Correct `target_groups` under [fleets.baseline] or [fleets.canary], or `load_balancer` under [aws]: the "
+"target groups must belong to that load balancer.",
         ),
         (
             Problem("incomplete", "cloudwatch", "cloudwatch:GetMetricData", "2 / 7"),
-            "Answered in part",
-            "CloudWatch: not all of what was asked for was answered (2 / 7).",
-            "Nothing to do for this alone: the rest is asked for again. The source's other problems say why.",
+            "Partial response",
+            "CloudWatch returned only part of the requested data (2 / 7).",
+            "Retrying the rest automatically. See this source's other problems for the cause.",
         ),
     ],
 )  # fmt: skip
@@ -118,9 +119,9 @@ def test_messages(problem: Problem, title: str, text: str, next_step: str) -> No
 @pytest.mark.parametrize(
     ("detail", "text"),
     [
-        ("one_side:baseline", "Nothing is split: the baseline has all the weight."),
-        ("one_side:canary", "Nothing is split: the canary has all the weight."),
-        ("none", "There is no rule at app/photo that sends traffic to the target groups of both fleets."),
+        ("one_side:baseline", "No split: the baseline has all weight."),
+        ("one_side:canary", "No split: the canary has all weight."),
+        ("none", "No rule of app/photo forwards to target groups of both fleets."),
     ],
 )
 def test_no_split(detail: str, text: str) -> None:
@@ -128,17 +129,17 @@ def test_no_split(detail: str, text: str) -> None:
         Problem("no_split", "load_balancer", "elasticloadbalancing:DescribeRules", "app/photo", detail)
     )
     assert (message.text, message.anchor) == (text, "docs/problems.md#no_split")
-    assert message.next_step.startswith("Before the first step and after the last that is as it should be.")
+    assert message.next_step.startswith("Expected before the first step and after the last.")
 
 
 def test_values_of_a_coarser_resolution() -> None:
     message = format_problem(
         Problem("bad_reply", "mackerel", "GET /api/v0/hosts/<hostId>/metrics", "2026-11-22 13:00 UTC", "300 s")
     )
-    assert message.title == "Too coarse"
+    assert message.title == "Resolution too coarse"
     assert message.text == (
-        "Mackerel answered with averages over 5 min where minutes were asked for, from 2026-11-22 13:00 UTC on; "
-        "they are not counted as answered."
+        "From 2026-11-22 13:00 UTC on, Mackerel returned averages over 5 min instead of minutes; they do not count "
+        "as complete."
     )
 
 
@@ -149,7 +150,7 @@ def test_the_key_of_a_rule() -> None:
 
 def test_the_time_of_the_next_try() -> None:
     message = format_problem(Problem("throttled", "cloudwatch", "cloudwatch:GetMetricData"), retry_in_s=15)
-    assert message.next_step.startswith("It is asked again by itself in 15s. If it goes on,")
+    assert message.next_step.startswith("Retrying automatically in 15s. If it persists,")
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_TEXTS)
@@ -182,21 +183,27 @@ def test_external_text_is_truncated_and_cleaned() -> None:
 def test_a_poll_that_raised() -> None:
     message = format_problem(Problem("internal_error", "cloudwatch", "poll metrics", "", "KeyError: 'Values'"))
     assert message.text == "Polling CloudWatch raised an exception in this program. Reported: “KeyError: 'Values'”"
-    assert message.next_step == "It is tried again by itself. The log has the traceback: please report it."
+    assert message.next_step == "Retrying automatically. The traceback is in the log: please report it."
 
 
 def test_athena_costs() -> None:
     message = format_problem(Problem("too_costly", "athena", "count", str(92 * 10**9), "0.46 USD, 0.10 USD"))
-    assert message.text == "Athena would read 92.0 GB, for about 0.46 USD. 0.10 USD are allowed, so nothing was begun."
-    assert message.next_step == "Ask for fewer days, or raise `max_usd` under [access_logs.athena]."
+    assert (
+        message.text
+        == "Athena would scan 92.0 GB (about 0.46 USD). The limit is 0.10 USD, so the query was not started."
+    )
+    assert message.next_step == "Query fewer days, or raise `max_usd` under [access_logs.athena]."
 
 
 def test_athena_excluded_days() -> None:
     not_over = format_problem(Problem("incomplete", "athena", "count", "2026-09-22", "not_over"))
-    assert not_over.text == "Athena counts whole days (UTC), half an hour after their end: not yet 2026-09-22."
+    assert (
+        not_over.text
+        == "Athena processes whole days (UTC) from 30 minutes after their end. Not yet available: 2026-09-22."
+    )
     counted = format_problem(Problem("incomplete", "athena", "count", "2026-09-21", "counted"))
-    assert counted.text == "So many files of 2026-09-21 were counted one by one that a query cannot leave them all out."
+    assert counted.text == "Too many files of 2026-09-21 were processed one by one for a query to exclude them."
     no_location = format_problem(
         Problem("bad_request", "athena", "athena:GetWorkGroup", "primary", "no output location")
     )
-    assert no_location.title == "No place for results"
+    assert no_location.title == "No result location"

@@ -67,7 +67,7 @@ def test_what_is_no_regular_file_is_a_problem_of_its_own(tmp_path: Path, monkeyp
     )
     assert listing.problems == problems
     assert format_problem(problems[0]).text == (
-        f"{tmp_path / 'dead.log'} is a pipe, a socket, a device or a link to nothing, and was left out; the files beside it are counted."
+        f"{tmp_path / 'dead.log'} is a pipe, a socket, a device or a broken link, and was excluded; the other files are processed."
     )
     pipe = LocalLogs(tmp_path / "pipe.log").files(ALL_TIME)
     assert (pipe.files, pipe.skipped, pipe.problems) == ((), 1, (problems[2],))

@@ -626,8 +626,9 @@ def test_check_says_what_to_do_about_a_group_that_never_reported(start_server: S
     assert (message.title, message.text, message.next_step) == (
         "Never reported",
         "CloudWatch has no datapoint of the target group photo-ec2 at this load balancer, in the last 454 days.",
-        "Nothing to do if it never had a target. Otherwise check `target_groups`, `load_balancer` and `region` in migration.toml against "
-        "`aws elbv2 describe-target-groups`, and that the credentials are those of the load balancer's account (`aws sts get-caller-identity`).",
+        "No action needed if it never had a target. Otherwise compare `target_groups`, `load_balancer` and `region` "
+        "in migration.toml with `aws elbv2 describe-target-groups`, and check that the credentials belong to the "
+        "load balancer's account (`aws sts get-caller-identity`).",
     )
 
 

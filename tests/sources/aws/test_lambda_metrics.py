@@ -106,8 +106,8 @@ def test_denied_names_the_permission_and_the_policy(stub: Stubber) -> None:
     (problem,) = pull.problems
     assert (problem.kind, problem.source, problem.operation) == ("denied", "lambda", "cloudwatch:GetMetricData")
     assert format_problem(problem).next_step == (
-        "Allow `cloudwatch:GetMetricData` in the IAM policy of the user or role that this program runs as; docs/batches.md has the whole policy. "
-        "It is asked again by itself."
+        "Allow `cloudwatch:GetMetricData` in the IAM policy of this program's user or role; full policy: "
+        "docs/batches.md. Retrying automatically."
     )
 
 

@@ -15,6 +15,7 @@ from commands.note import note
 from commands.record import record
 from commands.report import report
 from commands.retrospective import retrospective
+from commands.shared.command_groups import CommandGroups
 from commands.shared.exit_codes import GateCommand
 from commands.step import step
 from commands.watch import watch
@@ -27,6 +28,7 @@ from messages import cli as text
 from messages import retrospective as retrospective_text
 
 app = typer.Typer(
+    cls=CommandGroups,
     help=str(text.HELP),
     no_args_is_help=True,
     add_completion=False,
@@ -57,19 +59,22 @@ def main(
         raise typer.BadParameter(str(error), param_hint="LOG_LEVEL, LOG_FORMAT") from None
 
 
-app.command(help=str(text.DOCTOR))(doctor)
-app.command(help=str(text.WEIGHTS))(weights)
-app.command(help=str(text.DEPLOYMENTS))(deployments)
-app.command(help=str(recording.RECORD))(record)
-app.command(help=str(text.WATCH), cls=GateCommand)(watch)
-app.command(help=str(text.JUDGE), cls=GateCommand)(judge)
-app.command(help=str(evidence.REPORT), cls=GateCommand)(report)
-app.command(help=str(retrospective_text.RETROSPECTIVE), cls=GateCommand)(retrospective)
-app.command(help=str(notes.COMMAND))(note)
-app.command(help=str(steps.COMMAND))(step)
-app.add_typer(archive.app, name="archive")
-app.command(help=str(batch_text.COMMAND), cls=GateCommand)(batches)
-app.command(help=str(access_logs.COMMAND), cls=GateCommand)(endpoints)
+watch_group = str(text.WATCH_GROUP)
+app.command(help=str(text.WATCH), cls=GateCommand, rich_help_panel=watch_group)(watch)
+app.command(help=str(text.WEIGHTS), rich_help_panel=watch_group)(weights)
+app.command(help=str(text.DEPLOYMENTS), rich_help_panel=watch_group)(deployments)
+app.command(help=str(access_logs.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(endpoints)
+app.command(help=str(batch_text.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(batches)
+app.command(help=str(text.JUDGE), cls=GateCommand, rich_help_panel=str(text.DECIDE_GROUP))(judge)
+evidence_group = str(text.EVIDENCE_GROUP)
+app.command(help=str(evidence.REPORT), cls=GateCommand, rich_help_panel=evidence_group)(report)
+app.command(help=str(retrospective_text.RETROSPECTIVE), cls=GateCommand, rich_help_panel=evidence_group)(retrospective)
+app.command(help=str(notes.COMMAND), rich_help_panel=evidence_group)(note)
+app.command(help=str(text.DOCTOR), rich_help_panel=str(text.SET_UP_GROUP))(doctor)
+data_group = str(text.DATA_GROUP)
+app.command(help=str(recording.RECORD), rich_help_panel=data_group)(record)
+app.command(help=str(steps.COMMAND), rich_help_panel=data_group)(step)
+app.add_typer(archive.app, name="archive", rich_help_panel=data_group)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from messages.command_help import command_help
 from messages.i18n import LazyText, _, lazy
 
 COMMAND = command_help(
-    lazy("Compare the fleets by route, from access logs."),
+    lazy("Compare the fleets by route, from access logs"),
     lazy("All routes, worst first. Reads [access_logs], or --logs."),
     exit_codes={
         0: lazy("No route regressed; the aggregate is at parity or improved."),

@@ -28,7 +28,7 @@ SIGNS: Mapping[str, str] = {
 }
 MAX_NAMED = 3  # jobs of a state, in the headline
 COMMAND = command_help(
-    lazy("Show whether each batch job ran as scheduled, worst first."),
+    lazy("Show whether each batch job ran as scheduled"),
     exit_codes={
         0: lazy("All jobs ran as scheduled; slow, late and paused jobs do not count as failed."),
         1: lazy("A job failed, missed its last run, stopped, or never reported."),

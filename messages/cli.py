@@ -3,28 +3,34 @@
 from domain.files import FileExposure
 from messages import times
 from messages.command_help import USAGE_ERROR, command_help
-from messages.i18n import LazyText, _, lazy
+from messages.i18n import LazyText, _, lazy, plural
 
 HELP = command_help(
-    lazy("Read-only command line for a migration behind one Application Load Balancer."),
+    lazy("Read-only CLI for a migration behind one ALB."),
     lazy(
-        "The migration is that of --config, else of MIGRATION_CONFIG, else of ./migration.toml; without any of them it is the demo. Every command has --json "
-        "(docs/cli.md has the shapes) and --help."
+        "Configuration: --config, else MIGRATION_CONFIG, else ./migration.toml, else the demo. Every command has "
+        "--json (format: docs/cli.md) and --help."
     ),
     exit_codes={
-        0: lazy("Done. Each command lists what its other exit codes mean."),
-        2: lazy("There is no such command, or an option is invalid (3 in commands with a verdict)."),
+        0: lazy("Success. Each command lists its other exit codes."),
+        2: lazy("Unknown command or invalid option (3 in commands with a verdict)."),
     },
     examples="""
         cli.py doctor --demo
         cli.py judge --help
     """,
 )
+# The headings of the list of commands.
+WATCH_GROUP = lazy("Watch")
+DECIDE_GROUP = lazy("Decide")
+EVIDENCE_GROUP = lazy("Evidence")
+SET_UP_GROUP = lazy("Set up")
+DATA_GROUP = lazy("Data")
 DOCTOR = command_help(
-    lazy("Check the configuration, the archive and every permission."),
+    lazy("Check configuration and permissions"),
     lazy(
-        "Each failed check has its next step; ! marks remarks and failures of optional sources, which do not count; – marks what was not checked. "
-        "Target groups and jobs have the age of their newest datapoint."
+        "Each failed check comes with its fix. ! marks notices and failures of optional sources (not counted), – "
+        "marks skipped checks. Target groups and jobs show the age of their newest datapoint."
     ),
     exit_codes={0: lazy("All checks passed."), 1: lazy("A check failed."), 2: USAGE_ERROR},
     examples="""
@@ -34,13 +40,11 @@ DOCTOR = command_help(
     """,
 )
 WEIGHTS = command_help(
-    lazy("Show the listener rules, their weights and target health."),
-    lazy("--history shows every known change of the weights instead."),
+    lazy("Show listener rules, weights and target health"),
+    lazy("With --history: all recorded weight changes instead."),
     exit_codes={
-        0: lazy("The split was read, and nothing was denied; with --history: done."),
-        1: lazy(
-            "The split was not read, a part of it was denied, the configuration is invalid, or the archive cannot be opened."
-        ),
+        0: lazy("The split was read, nothing denied; with --history: success."),
+        1: lazy("The split was not read completely, invalid configuration, or archive unavailable."),
         2: USAGE_ERROR,
     },
     examples="""
@@ -50,16 +54,14 @@ WEIGHTS = command_help(
     """,
 )
 DEPLOYMENTS = command_help(
-    lazy("Show deployments, preflight and rollback readiness."),
+    lazy("Show deployments, preflight and rollback capacity"),
     lazy(
-        "The state of the ECS services and their deployments, whether a blue/green deployment could start now, and whether the baseline could take "
-        "all traffic back; with the AWS commands for both, to copy. None of them is run."
+        "State of the ECS services and deployments, preflight of a blue/green deployment, and rollback capacity of "
+        "the baseline, with the AWS commands for both to copy. Commands are never executed."
     ),
     exit_codes={
-        0: lazy("A service was read, there is no issue, and a rollback is not impossible."),
-        1: lazy(
-            "Nothing was read, there is an issue, a rollback is impossible, the configuration is invalid, or the archive cannot be opened."
-        ),
+        0: lazy("A service was read, no issue, and rollback is not impossible."),
+        1: lazy("No service was read, an issue, rollback impossible, invalid configuration, or archive unavailable."),
         2: USAGE_ERROR,
     },
     examples="""
@@ -69,17 +71,16 @@ DEPLOYMENTS = command_help(
     """,
 )
 WATCH = command_help(
-    lazy("Show both fleets side by side, refreshed."),
+    lazy("Show both fleets side by side, refreshing"),
     lazy(
-        "The decision on the current phase, as of judge; and requests, configured and observed share, errors, latency and the differences, in the newest "
-        "final minute. They are read through the archive, "
-        "like those of the pages."
+        "The decision on the current phase (as in judge); requests, configured and observed share, errors, latency "
+        "and differences in the newest final minute. Reads through the archive, like the pages."
     ),
     exit_codes={
         0: lazy("Ended by Ctrl-C; with --once: CONTINUE."),
         1: lazy("With --once: ROLL BACK."),
         2: lazy("With --once: HOLD or WAIT."),
-        3: lazy("With --once: NO DATA. An option or the configuration is invalid, or the archive cannot be opened."),
+        3: lazy("With --once: NO DATA. Invalid option or configuration, or archive unavailable."),
     },
     examples="""
         cli.py watch                            # a table, every 20 seconds
@@ -89,16 +90,14 @@ WATCH = command_help(
     """,
 )
 JUDGE = command_help(
-    lazy("Judge the current phase: a gate for a pipeline."),
-    lazy(
-        "The current phase is the time since the last weight change or deployment of the canary. It is safe to poll: the intervals are anytime-valid."
-    ),
+    lazy("Judge the current phase (a gate for pipelines)"),
+    lazy("The current phase starts at the last weight change or canary deployment. Safe to poll (anytime-valid)."),
     exit_codes={
-        0: lazy("CONTINUE: parity, or improvement. `verdict` in the JSON says which."),
-        1: lazy("ROLL BACK: a critical criterion regressed, or the canary fails most of its requests."),
-        2: lazy("HOLD: something argues against going on. WAIT: not decided yet. `reasons` in the JSON says why."),
+        0: lazy("CONTINUE: parity or improvement (`verdict` in the JSON)."),
+        1: lazy("ROLL BACK: a gate criterion regressed, or the canary fails most of its requests."),
+        2: lazy("HOLD: do not continue. WAIT: inconclusive so far. See `reasons` in the JSON."),
         3: lazy(
-            "NO DATA, or not judged: an option, the configuration or the CSV is invalid, the archive cannot be opened, or there are no current numbers."
+            "NO DATA, or not judged: invalid option, configuration or CSV, archive unavailable, or no current data."
         ),
     },
     examples="""
@@ -112,28 +111,25 @@ JUDGE = command_help(
 )
 VERSION = lazy("Print the version and exit.")
 CONFIG = lazy("The migration.toml to read.")
-DEMO = lazy("Use the scripted demo instead of a configuration.")
-JSON = lazy("Print JSON on one line instead.")
-EVERY = lazy("Seconds between two refreshes.")
+DEMO = lazy("Use the demo instead of a configuration.")
+JSON = lazy("Print one line of JSON instead.")
+EVERY = lazy("Refresh interval in seconds.")
 ONCE = lazy("Print once and exit.")
-WINDOW = lazy("How far back to judge: 45m, 3h, 1h30m, 2d; 14d at most. Default: the current phase.")
-PHASE = lazy(
-    "The phase to judge: current, or its number or name as Parity and retrospective --json show it. Default: current."
-)
-CSV = lazy("Judge this CSV alone, with the criteria of --config if there are any; - for standard input.")
+WINDOW = lazy("How far back to judge: 45m, 3h, 1h30m, 2d; max. 14d. Default: the current phase.")
+PHASE = lazy("Phase to judge: current, or its number or name (see Parity or retrospective --json). Default: current.")
+CSV = lazy("Judge this CSV only, by the criteria of --config if given; - for standard input.")
 WARM_UP = lazy(
-    "With --csv: not judged at its start and after each change of the share. Default: `warm_up` of the configuration; 0: none."
+    "With --csv: warm-up, not judged, at its start and after each weight change. Default: `warm_up` of the "
+    "configuration; 0: none."
 )
-CONTEXT = lazy(
-    "With --csv of an evidence file: its judgement.json, which has the warm-up and what was known from before."
-)
-TRACE = lazy("With --csv: what it would have said after every minute, as CSV; with --json a line of JSON a minute.")
+CONTEXT = lazy("With --csv of an evidence file: its judgement.json (warm-up and earlier data).")
+TRACE = lazy("With --csv: the verdict after every minute, as CSV; with --json one line of JSON per minute.")
 WATCH_VERDICT = lazy(
-    "Repeat until CONTINUE or ROLL BACK. Safe to poll for a phase (anytime-valid); with --window each look is a new test: over three days "
-    "without a difference, 12 to 28% of such watches raise an alarm."
+    "Repeat until CONTINUE or ROLL BACK. Safe for a phase (anytime-valid). With --window each refresh is a new "
+    "test: over three days without a difference, 12 to 28% of such watches raise a false alarm."
 )
-SOURCE = lazy("The metric source: cloudwatch, mackerel or demo. Default: the first that is configured.")
-REPORT_LANGUAGE = lazy("The language of the report: en or ja. Default: that of MIGRATION_LANGUAGE or of the system.")
+SOURCE = lazy("Metric source: cloudwatch, mackerel or demo. Default: the first configured.")
+REPORT_LANGUAGE = lazy("Report language: en or ja. Default: MIGRATION_LANGUAGE, else the system's.")
 CONFIGURATION = lazy("Configuration")
 ARCHIVE = lazy("Archive")
 ARCHIVE_EXPOSED: dict[FileExposure, LazyText] = {
@@ -144,46 +140,43 @@ ARCHIVE_EXPOSED: dict[FileExposure, LazyText] = {
         "Other users of this machine can read or write the file. Run `chmod 600` on it, and on the files beside it that begin with its name."
     ),
 }
-BUILT_IN_DEMO = lazy("built in: the demo")
+BUILT_IN_DEMO = lazy("built-in demo")
 ALL_OTHER_REQUESTS = lazy("all others")  # the condition of a rule without conditions
 SPLIT = lazy("the split")
-OTHER_SPLIT = lazy("splits too")
+OTHER_SPLIT = lazy("also splits")
 HEADER_RULE = lazy("header override")
 UNREACHABLE = lazy("never reached")
-HISTORY = lazy("Every known change of the weights: its bake time, author and tool.")
+HISTORY = lazy("All recorded weight changes, with duration, author and tool.")
 NO_WEIGHT_CHANGES = lazy(
-    "No change of the weights is known yet. This program notes those it sees; CloudTrail tells of the last 90 days."
+    "No weight changes recorded yet. They are recorded while this program runs; CloudTrail has those of the last "
+    "90 days."
 )
-SHORT_STEPS_NOTE = lazy("Faint: held for less than half an hour, as around a blue/green deployment.")
-WEIGHTS_WITHOUT_AWS = lazy(
-    "The weights are read from AWS, and this migration has no [aws]. Add it to migration.toml; `watch` shows the share that was seen."
-)
+SHORT_STEPS_NOTE = lazy("Dimmed: duration under 30 min, for example around a blue/green deployment.")
+WEIGHTS_WITHOUT_AWS = lazy("Weights are read from AWS: add [aws] to migration.toml. `watch` shows the observed share.")
 NO_SPLIT = lazy("No rule sends traffic to these fleets.")
 LOW_SAMPLE_NOTE = lazy("? low sample, not judged")
-NO_FINAL_DATA = lazy("No settled numbers yet.")
-DEFAULT_CRITERIA = lazy(
-    "These margins are defaults: none are configured. Write your own under [[criteria]] in migration.toml."
-)
-WINDOW_AND_PHASE = lazy("A phase has its own window. Give one of both.")
-NOT_WITH_CSV = lazy("A CSV has no phases and no sources, and does not change. Leave it out, or leave out --csv.")
-ONLY_WITH_CSV = lazy("It is for a CSV: name one with --csv, or leave it out.")
-CONTEXT_AND_WARM_UP = lazy("The file has a warm-up already: leave out --warm-up, or --context.")
-NO_CONTEXT = lazy("The file has no `context`. Name the judgement.json of the evidence file.")
+NO_FINAL_DATA = lazy("No final data yet.")
+DEFAULT_CRITERIA = lazy("Default margins. Set your own under [[criteria]] in migration.toml.")
+WINDOW_AND_PHASE = lazy("A phase has its own window: use --window or --phase, not both.")
+NOT_WITH_CSV = lazy("Not available with --csv: a CSV has no phases or sources, and does not change.")
+ONLY_WITH_CSV = lazy("Only available with --csv.")
+CONTEXT_AND_WARM_UP = lazy("The file contains the warm-up: use --warm-up or --context, not both.")
+NO_CONTEXT = lazy("The file has no `context`. Use the judgement.json of the evidence file.")
 STANDARD_INPUT = lazy("standard input")
 SAMPLE_RATIO: dict[str, LazyText] = {
     "matches": lazy("matches"),
     "differs": lazy("mismatch"),
-    "not enough data": lazy("too early to tell"),
+    "not enough data": lazy("insufficient data"),
 }
 
 
-NOTHING_TO_CHECK = lazy("Not checked: there was nothing to read with it.")
+NOTHING_TO_CHECK = lazy("Not checked: nothing to read.")
 
 
 def doctor_summary(failed: int) -> str:
     if not failed:
         return _("All checks passed.")
-    return _("Not fine yet: {wrong}. Each says what to do.").format(wrong=failed)
+    return plural("{n} check failed. See the fix of each.", "{n} checks failed. See the fix of each.", failed)
 
 
 def newest(age: str) -> str:
@@ -191,15 +184,15 @@ def newest(age: str) -> str:
 
 
 def not_checked(operation: str) -> str:
-    return _("Not checked, because {operation} failed.").format(operation=operation)
+    return _("Not checked: {operation} failed.").format(operation=operation)
 
 
 def no_such_source(given: str, known: str) -> str:
-    return _("There is no source {given} in this migration. There is: {known}.").format(given=given, known=known)
+    return _("No source {given} in this migration. Available: {known}.").format(given=given, known=known)
 
 
 def not_forwarded(action: str) -> str:
-    return _("{action}, to no target group").format(action=action)
+    return _("{action} (no target group)").format(action=action)
 
 
 def history_head(canary: str) -> tuple[str, ...]:
@@ -214,8 +207,8 @@ def metric(name: str) -> str:
     """A row of the table of `watch`."""
     return {
         "requests": _("requests"),
-        "configured_share": _("share configured"),
-        "observed_share": _("share observed"),
+        "configured_share": _("configured share"),
+        "observed_share": _("observed share"),
         "error_rate": _("error rate, 5 min"),
         "unanswered_rate": _("↳ no response"),
         "target_5xx_rate": _("↳ target 5xx"),
@@ -242,22 +235,20 @@ def phase(name: str) -> str:
 
 
 def excluded(reasons: str) -> str:
-    return _("Left out: {reasons}.").format(reasons=reasons)
+    return _("Excluded: {reasons}.").format(reasons=reasons)
 
 
 def csv_truncated(limit: int) -> str:
-    return _("Reading stopped after {limit} mistakes.").format(limit=limit)
+    return _("Stopped after {limit} errors.").format(limit=limit)
 
 
 def invalid_warm_up(given: str) -> str:
-    return _("“{given}” is no time of at most a day, like 10m or 1h; 0 is none.").format(given=given)
+    return _("Invalid warm-up “{given}”. Use up to a day, for example 10m or 1h; 0 for none.").format(given=given)
 
 
 def invalid_window(given: str) -> str:
-    return _("“{given}” is not a length of time up to 14 days. Write it like 45m, 3h, 1h30m or 2d.").format(given=given)
+    return _("Invalid length “{given}”. Use up to 14 days, for example 45m, 3h, 1h30m or 2d.").format(given=given)
 
 
 def no_such_phase(given: str, n_phases: int) -> str:
-    return _("There is no phase {given}. Write current, or a number from 1 to {known}.").format(
-        given=given, known=n_phases
-    )
+    return _("No phase {given}. Use current, or 1 to {known}.").format(given=given, known=n_phases)

@@ -6,7 +6,7 @@ from textwrap import dedent, indent, wrap
 from messages.i18n import LazyText, _, lazy
 
 LINE_CHARS = 70
-USAGE_ERROR = lazy("An option is invalid.")
+USAGE_ERROR = lazy("Invalid option.")
 
 
 class HelpText(LazyText):

@@ -50,7 +50,7 @@ REPORT = command_help(
     exit_codes={
         0: lazy("Written, whatever its verdict."),
         3: lazy(
-            "Not written: an option or the configuration is invalid, the archive cannot be opened, there are no current numbers, or the file cannot be written."
+            "Not written: invalid option or configuration, archive unavailable, no current data, or file not writable."
         ),
     },
     examples="""

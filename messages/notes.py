@@ -20,12 +20,12 @@ REMOVED = lazy("Removed.")
 UNDONE = lazy("Undone.")
 NONE = lazy("No notes yet.")
 COMMAND = command_help(
-    lazy("Add a note to all charts, list or remove notes."),
+    lazy("Add, list or remove notes on the charts"),
     lazy("Notes are stored in the archive only."),
     exit_codes={
         0: lazy("Stored, listed or removed."),
-        1: lazy("No single note has that key, the configuration is invalid, or the archive cannot be opened."),
-        2: lazy("An option is invalid, or there is no text."),
+        1: lazy("No unique note with that key, invalid configuration, or archive unavailable."),
+        2: lazy("Invalid option, or no text."),
     },
     examples="""
         cli.py note "Sale begins"
@@ -43,7 +43,7 @@ REMOVE_HELP = lazy("Remove the note whose key starts with this, as --list shows 
 INCIDENT_HELP = lazy(
     "The incident that the note acknowledges, by its id as judge shows it. Default of --at: the incident's start."
 )
-ONE_AT_A_TIME = lazy("Give either a note, --list or --remove.")
+ONE_AT_A_TIME = lazy("Use one of: a note, --list, --remove.")
 EMPTY = lazy("Note text is required.")
 EXPLAINED = lazy("Add context that no data source records. Stored in the archive and shown on every chart.")
 

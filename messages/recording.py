@@ -5,12 +5,12 @@ from messages.i18n import _, lazy, plural
 from messages.numbers import count
 
 _ARCHIVE_EXIT_CODES = {
-    0: lazy("Done."),
-    1: lazy("The configuration is invalid, the archive cannot be opened, or files cannot be read or written."),
+    0: lazy("Success."),
+    1: lazy("Invalid configuration, archive unavailable, or files not readable or writable."),
     2: USAGE_ERROR,
 }
 RECORD = command_help(
-    lazy("Record metrics without the dashboard."),
+    lazy("Record metrics without the dashboard"),
     lazy(
         "Backfills what the sources still retain, as the dashboard does while it runs. Several recorders and dashboards can share an archive: nothing is "
         "requested twice. Stop it with Ctrl-C or SIGTERM; confirmed data is stored."
@@ -30,10 +30,10 @@ RECORD = command_help(
 )
 RECORD_ONCE = lazy("Fetch everything once, backfill included, and exit.")
 ARCHIVE = command_help(
-    lazy("Inspect, export, import and compact the archive."),
+    lazy("Inspect, export, import or compact the archive"),
     exit_codes={
-        0: lazy("Done. Each command lists what its other exit codes mean."),
-        2: lazy("There is no such command."),
+        0: lazy("Success. Each command lists its other exit codes."),
+        2: lazy("Unknown command."),
     },
     examples="""
         cli.py archive status
@@ -41,7 +41,7 @@ ARCHIVE = command_help(
     """,
 )
 STATUS = command_help(
-    lazy("Show what is stored, and whether a recorder is running."),
+    lazy("Show what is stored, and recorder status"),
     lazy("Size, time and points of each source and period, gaps, events and access logs."),
     exit_codes=_ARCHIVE_EXIT_CODES,
     examples="""
@@ -50,27 +50,27 @@ STATUS = command_help(
     """,
 )
 EXPORT = command_help(
-    lazy("Write everything stored as Parquet files with a manifest."),
-    lazy("The manifest has the SHA-256 of each file. `cli.py archive import` reads them into another archive."),
+    lazy("Export everything as Parquet files with a manifest"),
+    lazy("The manifest has each file's SHA-256. Import into another archive with `cli.py archive import`."),
     exit_codes=_ARCHIVE_EXIT_CODES,
     examples="cli.py archive export photo-2026",
 )
 IMPORT = command_help(
-    lazy("Read an export into the archive of this configuration."),
+    lazy("Import an export into this configuration's archive"),
     lazy(
-        "Existing data stays; importing the same export twice changes nothing. A damaged export, or one of a later version, is rejected before "
-        "anything is written."
+        "Existing data is kept; importing an export twice changes nothing. A corrupt export, or one of a later "
+        "version, is rejected before anything is written."
     ),
     exit_codes=_ARCHIVE_EXIT_CODES,
     examples="cli.py archive import photo-2026",
 )
 COMPACT = command_help(
-    lazy("Return unused space of the archive to the disk."),
+    lazy("Return unused space of the archive to the disk"),
     lazy("A running recorder waits meanwhile."),
     exit_codes=_ARCHIVE_EXIT_CODES,
     examples="cli.py archive compact",
 )
-FOLDER = lazy("The folder of the export.")
+FOLDER = lazy("Folder of the export.")
 NO_BACKFILL = lazy("no backfill")
 NOT_CHECKED = lazy("not checked yet")
 NEVER = lazy("never")

@@ -20,16 +20,14 @@ REPORT_FILE = lazy("Report")
 REPORT_EXPLAINED = lazy("One page that opens offline and prints: the chart, the sentences and the tables of this page.")
 MADE = lazy("Generated")
 RETROSPECTIVE = command_help(
-    lazy("Summarize the whole migration, from the archive alone."),
+    lazy("Summarize the whole migration from the archive"),
     lazy(
-        "Its impact, its phases with their verdicts, before and after: as sentences and as one HTML page that opens offline and prints. With --json the "
-        "page is written only with --out."
+        "Impact, phases with verdicts, before and after, as text and as one HTML page that works offline and prints. "
+        "With --json the page is only written with --out."
     ),
     exit_codes={
-        0: lazy("Done."),
-        3: lazy(
-            "An option or the configuration is invalid, the archive is empty or cannot be opened, or the page cannot be written."
-        ),
+        0: lazy("Success."),
+        3: lazy("Invalid option or configuration, archive empty or unavailable, or page not writable."),
     },
     examples="""
         cli.py retrospective
@@ -37,9 +35,7 @@ RETROSPECTIVE = command_help(
         cli.py retrospective --json | jq .impact
     """,
 )
-OUT = lazy(
-    "Where to write the page. Default: the working directory, named after the migration and its days. An existing file is replaced."
-)
+OUT = lazy("Output file. Default: working directory, named after migration and days. Overwrites.")
 JUDGING = lazy("being judged …")
 COUNTING = lazy("Counting …")
 INCIDENTS = lazy("Incidents")

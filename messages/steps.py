@@ -25,8 +25,8 @@ COMMAND = command_help(
     ),
     exit_codes={
         0: lazy("Stored, listed or removed."),
-        1: lazy("No single step has that key, the configuration is invalid, or the archive cannot be opened."),
-        2: lazy("An option is invalid, or there is no share."),
+        1: lazy("No unique step with that key, invalid configuration, or archive unavailable."),
+        2: lazy("Invalid option, or no share."),
     },
     examples="""
         cli.py step --at "2026-11-24 10:30" --share 10
@@ -41,7 +41,7 @@ WEIGHTS_HELP = lazy("The weights instead, the baseline's first: 90:10.")
 BY_HELP = lazy("Author of the step; with --remove, of the removal.")
 LIST_HELP = lazy("List all steps with key and use, and removed ones.")
 REMOVE_HELP = lazy("Remove the step whose key (see --list) starts with this.")
-ONE_AT_A_TIME = lazy("Give one of --share, --weights, --list and --remove.")
+ONE_AT_A_TIME = lazy("Use one of --share, --weights, --list and --remove.")
 FUTURE = lazy("Time is in the future. Enter a step after it was taken.")
 
 

@@ -111,7 +111,21 @@ def test_every_command_has_json_and_says_so(names: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("group", GROUPS, ids=str)
 def test_the_list_of_commands_is_not_cut(group: tuple[str, ...]) -> None:
-    assert "..." not in run(*group, "--help", columns=80).stdout.partition("Commands:")[2]
+    assert "..." not in run(*group, "--help", columns=80).stdout.partition("  --help  ")[2]
+
+
+def test_the_general_help_lists_each_command_once_under_a_heading() -> None:
+    listed = run("--help", columns=80).stdout.partition("Show this message and exit.\n\n")[2]
+    groups = {block.splitlines()[0]: re.findall(r"(?m)^  (\w+)  +\S", block) for block in listed.strip().split("\n\n")}
+    assert groups == {
+        "Watch:": ["watch", "weights", "deployments", "endpoints", "batches"],
+        "Decide:": ["judge"],
+        "Evidence:": ["report", "retrospective", "note"],
+        "Set up:": ["doctor"],
+        "Data:": ["record", "step", "archive"],
+    }
+    assert sorted(name for names in groups.values() for name in names) == sorted(get_command(cli.app).commands)
+    assert len({line.index(re.split(r"  +", line.strip())[1]) for line in listed.splitlines() if line[:1] == " "}) == 1
 
 
 @pytest.mark.parametrize("names", [names for names in COMMANDS if names not in GROUPS], ids=" ".join)

@@ -24,7 +24,7 @@ class TestDoctor:
         result = run("doctor")
         assert result.exit_code == 0
         assert lines(result.stdout)[0] == "Photo service (demo) DEMO"
-        assert lines(result.stdout)[1] == "✔ Configuration built in: the demo"
+        assert lines(result.stdout)[1] == "✔ Configuration built-in demo"
         assert lines(result.stdout)[-1] == "All checks passed."
 
     def test_each_permission_that_is_refused_says_what_to_do(self, demo: Migration, use_sources: Any):
@@ -38,7 +38,7 @@ class TestDoctor:
         output_lines = lines(result.stdout)
         assert output_lines[3:5] == ["CloudWatch", "✘ cloudwatch:GetMetricData denied, 0.2s"]
         assert "Allow `cloudwatch:GetMetricData` in the IAM policy" in " ".join(output_lines[5:])
-        assert output_lines[-1] == "Not fine yet: 1. Each says what to do."
+        assert output_lines[-1] == "1 check failed. See the fix of each."
 
         data = json_output(run("doctor", "--json"))
         assert not data["ok"]
@@ -79,7 +79,7 @@ class TestDoctor:
         assert result.exit_code == 0
         output_lines = lines(result.stdout)
         assert output_lines[5:7] == ["CloudTrail", "! cloudtrail:LookupEvents denied, 0.1s"]
-        assert "docs/cloudtrail.md has the whole policy" in " ".join(output_lines)
+        assert "full policy: docs/cloudtrail.md" in " ".join(output_lines)
 
     def test_what_was_not_asked_is_neither_fine_nor_a_failure(self, demo: Migration, use_sources: Any):
         class Refused(DemoMetrics):
@@ -101,10 +101,10 @@ class TestDoctor:
         assert output_lines[-6:] == [
             "– photo-ec2 not checked",
             "– photo-ecs not checked",
-            "Not checked, because cloudwatch:GetMetricData failed.",
+            "Not checked: cloudwatch:GetMetricData failed.",
             "– c not checked",
-            "Not checked: there was nothing to read with it.",
-            "Not fine yet: 1. Each says what to do.",
+            "Not checked: nothing to read.",
+            "1 check failed. See the fix of each.",
         ]
         data = json_output(run("doctor", "--json"))
         assert [check["ok"] for check in data["checks"]] == [False, None, None, None]
@@ -130,7 +130,7 @@ class TestDoctor:
             "!  photo-ecs-blue            stale, newest 1d 1h ago",
             "!  photo-ecs-green           never reported",
             "    Never reported. CloudWatch has datapoints of another target group of the fleet, but none of photo-ecs-green.",
-            "→ No action needed if it is the idle group of a blue/green deployment. Otherwise check its name in "
+            "    → No action needed if it is the idle group of a blue/green deployment. Otherwise check its name in "
             "`target_groups`.  docs/problems.md#no_such_metric",
             "All checks passed.",
         ]

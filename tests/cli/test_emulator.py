@@ -64,7 +64,7 @@ def test_weights_of_every_rule_and_target_health() -> None:
     assert result.exit_code == 0
     assert lines(result.stdout)[:8] == [
         "Photo service",
-        "HTTP:80 default all others · redirect, to no target group",
+        "HTTP:80 default all others · redirect (no target group)",
         "HTTPS:443 10 X-Canary: ecs · header override · Stickiness off",
         "photo-ecs ECS 1 100.0%",
         "HTTPS:443 default all others · the split · Stickiness off",
@@ -83,8 +83,8 @@ def test_watch_shows_requests_and_errors_and_names_the_percentiles() -> None:
     start = output.index("requests 900/min 100/min")
     assert output[start : start + 12] == [
         "requests 900/min 100/min",
-        "share configured 90.0% 10.0%",
-        "share observed 90.0% 10.0% too early to tell",
+        "configured share 90.0% 10.0%",
+        "observed share 90.0% 10.0% insufficient data",
         "error rate, 5 min 0% 1.00% +1.00 pp",
         "↳ no response 0% 0% ±0 pp",
         "↳ target 5xx 0% 1.00% +1.00 pp",

@@ -67,8 +67,8 @@ class TestCsv:
         ]
         assert re.fullmatch(r"error rate 0\.017% 0\.02% −0\.\d+ … \+0\.\d+ pp ±0\.05 pp ● parity decided", output[4])
         assert output[5] == "gate 105 of 600,245 118 of 600,614"
-        assert output[-2].startswith("These margins are defaults: none are configured.")
-        assert output[-1] == "Left out: 10 min of warm-up after the start of the phase or a canary release."
+        assert output[-2].startswith("Default margins. Set your own under [[criteria]] in migration.toml.")
+        assert output[-1] == "Excluded: 10 min of warm-up after the start of the phase or a canary release."
 
     @pytest.mark.parametrize(
         ("csv", "verdict", "code"),
@@ -174,10 +174,7 @@ class TestCsv:
         data = json_output(run("--csv", "-", "--json", stdin="ts;fleet;metric;stat;value\n"))
         assert (data["ok"], data["verdict"], data["exit_code"], data["csv"]) == (False, None, 3, "standard input")
         assert [(item["line"], item["code"]) for item in data["issues"]] == [(1, "other_separator")]
-        assert (
-            "Reading stopped after 20 mistakes."
-            in run("--csv", "-", stdin="ts,fleet,metric,stat,value\n" + "x\n" * 99).stdout
-        )
+        assert "Stopped after 20 errors." in run("--csv", "-", stdin="ts,fleet,metric,stat,value\n" + "x\n" * 99).stdout
 
     def test_a_missing_file_is_reported(self):
         for path, reason in (("nowhere.csv", "No such file or directory"), (".", "Is a directory")):
@@ -194,7 +191,7 @@ class TestCsv:
     def test_options_that_a_csv_does_not_have_are_rejected(self, option: tuple[str, ...]):
         result = run("--csv", str(SAMPLE), *option)
         assert result.exit_code == 3
-        assert "A CSV has no phases and no sources" in " ".join(lines(result.stderr))
+        assert "a CSV has no phases or sources" in " ".join(lines(result.stderr))
 
 
 def with_silence(first: int = 40, minutes: int = 3, share: float | None = 0.5, alb_503: int | None = None) -> str:
@@ -238,12 +235,15 @@ class TestContextOfACsv:
     def test_invalid_options_are_refused(self, tmp_path: Path):
         (tmp_path / "other.json").write_text("{}", encoding="utf-8")
         for args, message in (
-            (("--csv", str(SAMPLE), "--warm-up", "soon"), "no time of at most a day"),
+            (("--csv", str(SAMPLE), "--warm-up", "soon"), "Invalid warm-up “soon”"),
             (("--csv", str(SAMPLE), "--context", "other.json"), "judgement.json of the evidence file"),
             (("--csv", str(SAMPLE), "--context", "nowhere.json"), "judgement.json of the evidence file"),
-            (("--csv", str(SAMPLE), "--context", "other.json", "--warm-up", "5m"), "leave out --warm-up"),
-            (("--trace",), "It is for a CSV"),
-            (("--warm-up", "5m"), "It is for a CSV"),
+            (
+                ("--csv", str(SAMPLE), "--context", "other.json", "--warm-up", "5m"),
+                "use --warm-up or --context, not both",
+            ),
+            (("--trace",), "Only available with --csv"),
+            (("--warm-up", "5m"), "Only available with --csv"),
         ):
             result = run(*args)
             assert result.exit_code == 3 and message in " ".join(lines(result.stderr)), args
@@ -329,7 +329,7 @@ class TestPhases:
         assert output[1] == "Photo service (demo) DEMO · 23 Nov 22:52 – 24 Nov 05:17 JST"
         assert output[2].startswith("50:50 for 6h 25m · ")
         assert output[3] == "criterion EC2 ECS difference margin verdict time to decision"
-        assert re.match(r"Left out: \d min still provisional", output[-1])
+        assert re.match(r"Excluded: \d min still provisional", output[-1])
         data = json_output(run("--json", "--phase", "current"))
         assert data["window"] == {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:17:00Z"}
         assert data["phase"] == {
@@ -587,7 +587,7 @@ def test_help_documents_the_exit_codes():
     result = run("--help")
     assert result.exit_code == 0
     assert (
-        "1  ROLL BACK: a critical criterion regressed" in result.stdout
+        "1  ROLL BACK: a gate criterion regressed" in result.stdout
         and "cli.py judge --csv numbers.csv" in result.stdout
     )
 

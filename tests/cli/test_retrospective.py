@@ -115,7 +115,7 @@ def test_notes_of_any_time_are_listed_and_removed(configured: Migration) -> None
 def test_a_note_is_written_or_removed_but_not_both(configured: Migration) -> None:
     result = run("note", "Sale begins", "--list")
     assert result.exit_code == 2
-    assert "Give either a note, --list or --remove" in " ".join(result.stderr.replace("│", "").split())
+    assert "Use one of: a note, --list, --remove" in " ".join(result.stderr.replace("│", "").split())
 
 
 def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
@@ -161,8 +161,8 @@ def test_steps_are_entered_listed_and_removed(configured: Migration) -> None:
         (("--weights", "0:0"), "Invalid share “0:0”."),
         (("--share", "10", "--at", "noon"), "Invalid time “noon”."),
         (("--share", "10", "--at", "2027-01-01 00:00"), "Time is in the future"),
-        ((), "Give one of --share, --weights, --list and --remove."),
-        (("--share", "10", "--list"), "Give one of --share, --weights, --list and --remove."),
+        ((), "Use one of --share, --weights, --list and --remove."),
+        (("--share", "10", "--list"), "Use one of --share, --weights, --list and --remove."),
     ],
 )
 def test_an_invalid_step_is_rejected(configured: Migration, args: tuple[str, ...], message: str) -> None:

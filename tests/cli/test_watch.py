@@ -42,8 +42,8 @@ class TestWatch:
         output = lines(result.stdout)
         assert output[0] == "Photo service (demo) DEMO · Demo metrics · minute of 05:13 JST, data 20s old"
         assert output[1:3] == ["✓ CONTINUE · parity", "EC2 ECS ECS − EC2"]
-        assert output[4] == "share configured 50.0% 50.0%"
-        assert re.fullmatch(r"share observed (49|50)\.\d% (49|50)\.\d% matches", output[5])
+        assert output[4] == "configured share 50.0% 50.0%"
+        assert re.fullmatch(r"observed share (49|50)\.\d% (49|50)\.\d% matches", output[5])
         assert [line.split(" ")[0] for line in output[10:14]] == ["p50", "p90", "p95", "p99"]
         assert "04:32 JST alert photo: 5xx above 0.4%" not in result.stdout  # over two hours ago
 
@@ -118,7 +118,7 @@ class TestWatch:
     def test_a_source_that_is_not_configured_is_refused(self):
         result = run("watch", "--once", "--source", "mackerel")
         assert result.exit_code == 3
-        assert "There is no source mackerel in this migration. There is: demo." in " ".join(lines(result.stderr))
+        assert "No source mackerel in this migration. Available: demo." in " ".join(lines(result.stderr))
 
     def test_a_small_data_set_by_hand(self, demo: Migration):
         frame = tidy_frame(
@@ -149,8 +149,8 @@ class TestWatch:
             "error rate: Too few minutes so far.",
             "EC2 ECS ECS − EC2",
             "requests 900/min 100/min",
-            "share configured 90.0% 10.0%",
-            "share observed 90.0% 10.0% too early to tell",
+            "configured share 90.0% 10.0%",
+            "observed share 90.0% 10.0% insufficient data",
             "error rate, 5 min 1.00% 2.00% +1.00 pp",
             "↳ no response 0% 2.00% +2.00 pp",
             "↳ target 5xx 1.00% 0% −1.00 pp",

@@ -30,7 +30,7 @@ class TestWeights:
             "photo-ec2 EC2 500 50.0%",
             "photo-ecs-blue ECS 0 0.0%",
             "photo-ecs-green ECS 500 50.0%",
-            "HTTP:80 default all others · redirect, to no target group",
+            "HTTP:80 default all others · redirect (no target group)",
             "photo-ec2: 4/4 healthy",
             "photo-ecs-blue: no targets",
             "photo-ecs-green: 6/6 healthy",
@@ -85,7 +85,7 @@ class TestWeights:
 
         use_sources(Sources((), TwoSplits(anchor=ANCHOR), ()))
         output = run("weights").stdout
-        assert "HTTPS:443 10 path-pattern: /api/* · splits too · Stickiness off" in lines(output)
+        assert "HTTPS:443 10 path-pattern: /api/* · also splits · Stickiness off" in lines(output)
         assert "Another rule splits traffic between the fleets: HTTPS:443 10 (path-pattern: /api/*)" in " ".join(
             output.split()
         )
@@ -112,7 +112,7 @@ class TestWeights:
         use_sources(Sources((), None, ()))
         result = run("weights")
         assert result.exit_code == 1
-        assert "this migration has no [aws]" in result.stderr
+        assert "add [aws] to migration.toml" in result.stderr
         assert json_output(run("weights", "--json"))["ok"] is False
 
 

@@ -16,6 +16,11 @@ def component_texts() -> dict[str, str]:
     }
 
 
+def note_button() -> str:
+    """The button of a chart that offers a note on a time, which overlay_chart.js fills in."""
+    return _("Note at {time}…")
+
+
 def provisional() -> str:
     return _("provisional")
 

@@ -19,6 +19,7 @@ from sources.demo.scenario import episodes
 from sources.demo.sources import program_anchor
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
+from ui.chart_note import chart_note_form, choose_note_time
 from ui.components import heartbeat, overlay_chart, page_tools
 from ui.controls import (
     query_params,
@@ -106,6 +107,8 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
     with st.container():
         if view.lane:
             overlay_chart(view.lane, key="event_lane", on_range=partial(set_range, app.migration, window))
+    with st.container():
+        chart_note_form(app)
     for row in PANEL_ROWS:
         for column, name in zip(st.columns(2), row, strict=True):
             with column:
@@ -203,4 +206,10 @@ def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName,
     if chart is None:
         panels.empty_panel(app, params, view, name)
     else:
-        overlay_chart(chart, key=f"chart_{name}", on_range=partial(set_range, app.migration, view.data.window))
+        migration, window = app.migration, view.data.window
+        overlay_chart(
+            chart,
+            key=f"chart_{name}",
+            on_range=partial(set_range, migration, window),
+            on_note=partial(choose_note_time, migration, window),
+        )

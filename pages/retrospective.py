@@ -17,6 +17,7 @@ from reports.templating import render as render_html
 from services.retrospective import MigrationOutline, read_outline
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
+from ui.chart_note import chart_note_form, choose_note_time
 from ui.components import heartbeat, overlay_chart, page_actions
 from ui.controls import follow_link, leave_range_button, query_param, query_params, set_range, source_control
 from ui.language import fragment
@@ -109,6 +110,13 @@ def _chart(app: AppContext, outline: MigrationOutline, window: Window, sentence:
     if chart is None:
         layout.empty_state(str(text.NO_DATA))
         return
-    overlay_chart(chart, key="chart_timeline", on_range=partial(set_range, app.migration, window))
+    overlay_chart(
+        chart,
+        key="chart_timeline",
+        on_range=partial(set_range, app.migration, window),
+        on_note=partial(choose_note_time, app.migration, window),
+    )
+    with st.container():
+        chart_note_form(app)
     layout.note(f"{text.DRAG_HINT} {text.bucket_note(bucket_s)}")
     events.events_table(app.migration, window_events, kinds, now=now)

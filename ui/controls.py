@@ -72,13 +72,18 @@ def follow_link(url: str) -> None:
     st.query_params.from_dict(st.session_state[_QUERY_KEY])
 
 
+def axis_offset_s(migration: Migration, window: Window) -> int:
+    """The UTC offset of the time axis of a chart of `window`, in seconds."""
+    offset = window.ends_at.astimezone(migration.zone).utcoffset()
+    return int(offset.total_seconds()) if offset else 0
+
+
 def set_range(migration: Migration, window: Window, ends: list[str]) -> None:
     """After a drag on a chart of `window`: shows the dragged range. `ends` as the axis writes them; [] (a double click) removes the range."""
     if not ends:
         set_query(from_=None, to=None)
         return
-    offset = window.ends_at.astimezone(migration.zone).utcoffset()
-    dragged = range_from_drag(ends, utc_offset_s=int(offset.total_seconds()) if offset else 0)
+    dragged = range_from_drag(ends, utc_offset_s=axis_offset_s(migration, window))
     if dragged is not None:
         set_query(from_=format_time(dragged.start), to=format_time(dragged.end))
 

@@ -139,6 +139,15 @@ def format_time(ts: int) -> str:
     return f"{datetime.fromtimestamp(ts, UTC):%Y-%m-%dT%H:%MZ}"
 
 
+def time_on_axis(text: str, *, utc_offset_s: int) -> int | None:
+    """Epoch seconds of a time as a chart's axis writes it, at `utc_offset_s`; None if it is invalid."""
+    try:
+        ts = datetime.fromisoformat(text[:26]).replace(tzinfo=UTC).timestamp() - utc_offset_s
+    except (ValueError, OverflowError):
+        return None
+    return int(ts) if EARLIEST_S <= ts < LATEST_S else None
+
+
 def range_from_drag(ends: list[str], *, utc_offset_s: int) -> Window | None:
     """The range that was dragged on a chart whose axis is at `utc_offset_s`; None if it is invalid.
 

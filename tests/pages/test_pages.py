@@ -34,6 +34,7 @@ NAMES = (
     "kiosk",
     "slow",
     "compare",
+    "note",
     "events",
     "phase",
     "criterion",

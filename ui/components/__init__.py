@@ -16,9 +16,10 @@ _chart = st.components.v2.component(
     html="""
         <div class='chart'>
             <div class='chart-values'></div>
-            <div class='chart-plot' tabindex='0'><div class='overlay-chart'></div><i class='crosshair' hidden></i></div>
+            <div class='chart-plot' tabindex='0'><div class='overlay-chart'></div><i class='selection' hidden></i><i class='crosshair' hidden></i></div>
             <div class='chart-tools' hidden>
                 <button type='button' class='chart-png'></button>
+                <button type='button' class='chart-note' hidden></button>
                 <details class='chart-table'><summary></summary><div role='region' tabindex='0'></div></details>
             </div>
         </div>
@@ -26,7 +27,7 @@ _chart = st.components.v2.component(
     # One module: a component cannot import another file.
     js="\n".join(
         (_DIRECTORY / f"{name}.js").read_text(encoding="utf-8")
-        for name in ("number_format", "chart_values", "chart_tools", "overlay_chart")
+        for name in ("number_format", "chart_values", "chart_keys", "chart_tools", "overlay_chart")
     ),
     isolate_styles=False,
 )
@@ -51,8 +52,15 @@ _page_tools = st.components.v2.component(
 _heartbeat = st.components.v2.component("heartbeat", js=(_DIRECTORY / "heartbeat.js").read_text(encoding="utf-8"))
 
 
-def overlay_chart(chart: bytes, *, key: str, on_range: Callable[[list[str]], None] | None = None) -> None:
-    """A figure (ui.chart_payload). `on_range` gets the ends of a drag as the axis writes them, or [] after a double click.
+def overlay_chart(
+    chart: bytes,
+    *,
+    key: str,
+    on_range: Callable[[list[str]], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> None:
+    """A figure (ui.chart_payload). `on_range` gets the ends of a drag, or of a range by keyboard, as the axis writes them, or [] after a double
+    click; `on_note` the time that is to have a note.
 
     st.plotly_chart recreates a chart when its data changes, which flickers and loses the zoom; this one is updated in place.
     """
@@ -61,7 +69,11 @@ def overlay_chart(chart: bytes, *, key: str, on_range: Callable[[list[str]], Non
         if on_range:
             on_range(list(st.session_state[key].range or []))
 
-    _chart(key=key, data=chart, on_range_change=on_range_change)
+    def on_note_change() -> None:
+        if on_note and (at := st.session_state[key].note):
+            on_note(str(at))
+
+    _chart(key=key, data=chart, on_range_change=on_range_change, on_note_change=on_note_change)
 
 
 def top_line(texts: dict[str, Any], *, key: str = "top_line") -> None:

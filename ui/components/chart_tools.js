@@ -39,7 +39,7 @@ function valueTable(box) {
     const row = body.insertRow();
     const clock = document.createElement("th");
     clock.scope = "row";
-    clock.textContent = formatClock(box, time);
+    clock.textContent = formatTime(box, time);
     row.append(clock);
     for (const [, parts] of columns) row.insertCell().textContent = cellText(parts, time);
   }

@@ -74,7 +74,8 @@ function showValues(box, time) {
     groups.set(key, { series, value, count, bounds: series.bounds.map((bound) => bound[index]) });
   }
   const clock = document.createElement("time");
-  clock.textContent = time === null ? "" : formatClock(box, time);
+  const range = box.anchor != null && selectedRange(box).map((end) => formatClock(box, end));
+  clock.textContent = time === null ? "" : range ? range.join(" – ") : formatTime(box, time);
   let panel = "";
   const items = [clock];
   for (const reading of groups.values()) {
@@ -118,15 +119,20 @@ function swatch({ line, fill, opacity }) {
   return mark;
 }
 
+function formatTime(box, time) {
+  const { provisional_from: from, provisional } = box.meta;
+  return formatClock(box, time) + (from && time >= wallClock(from) ? ` · ${provisional}` : "");
+}
+
 function formatClock(box, time) {
-  const { zone, locale, provisional_from: from, provisional } = box.meta;
+  const { zone, locale } = box.meta;
   const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC" };
   if (box.isLong) Object.assign(options, { day: "numeric", month: "short" });
-  const clock = new Intl.DateTimeFormat(locale ?? "en-GB", options).format(time);
-  return `${clock} ${zone}${from && time >= wallClock(from) ? ` · ${provisional}` : ""}`;
+  return `${new Intl.DateTimeFormat(locale ?? "en-GB", options).format(time)} ${zone}`;
 }
 
 function moveCrosshair(box, time) {
+  moveSelection(box);
   const line = box.parentElement.querySelector(".crosshair");
   const axis = box._fullLayout?.xaxis;
   const px = time === null || !axis ? -1 : axis.l2p(time);
@@ -141,7 +147,10 @@ function moveCrosshair(box, time) {
 // Listens once per chart, on a parent that a redraw does not replace.
 function followCrosshair(box) {
   const plot = box.parentElement;
-  const send = (time) => document.dispatchEvent(new CustomEvent(CROSSHAIR, { detail: time }));
+  const send = (time) => {
+    box.anchor = null; // a range by keyboard ends with any other move
+    document.dispatchEvent(new CustomEvent(CROSSHAIR, { detail: time }));
+  };
   const timeAt = (event) => {
     const axis = box._fullLayout?.xaxis;
     if (axis?.type !== "date") return null;
@@ -149,24 +158,19 @@ function followCrosshair(box) {
     if (px < 0 || px > axis._length) return null;
     return box.series.length ? nearest(box.series[0].x, axis.p2l(px)) : axis.p2l(px);
   };
-  const step = (event) => {
-    if (event.key === "Escape") send(null);
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const times = box.series?.[0]?.x;
-    if (!by || !times || event.altKey || event.ctrlKey || event.metaKey) return;
-    const index = box.time == null ? times.length : indexAt(times, box.time);
-    send(times[Math.min(times.length - 1, Math.max(0, index + by))]);
-    event.preventDefault();
-  };
   const onCrosshair = ({ detail }) => {
     if (box.time === detail) return;
     box.time = detail;
     if (box._fullLayout?.xaxis?.type === "date") showValues(box, detail);
   };
   plot.addEventListener("pointermove", (event) => send(timeAt(event)));
-  plot.addEventListener("pointerdown", (event) => send(timeAt(event)));
+  plot.addEventListener("pointerdown", (event) => {
+    const time = timeAt(event);
+    send(time);
+    chooseOnClick(box, event, time, send);
+  });
   plot.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && send(null));
-  plot.addEventListener("keydown", step);
+  plot.addEventListener("keydown", (event) => onKey(box, event, send));
   document.addEventListener(CROSSHAIR, onCrosshair);
   return () => document.removeEventListener(CROSSHAIR, onCrosshair);
 }

@@ -116,7 +116,7 @@ def _cached_live_view(
             figure = comparison_figure(
                 comparison, frame, estimate=panel.estimate, margin=panel.margin, steps=data.steps, events=events
             )
-            charts[name] = chart_payload(figure, alt_text)
+            charts[name] = chart_payload(figure, alt_text, with_notes=True)
     lane = (
         chart_payload(event_lane_figure(frame, events), charts_text.events_alternative(len(events))) if events else None
     )

@@ -1,5 +1,6 @@
 """The notes of a migration: a form that adds one, and the list."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -46,7 +47,7 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
         at = first.text_input(str(text.WHEN), help=when_help, max_chars=40, key=f"{key}_when")
         author = author_input(app, str(text.AUTHOR), second, key=key)
         if st.form_submit_button(str(text.SAVE)):
-            _save(app, words, at, author)
+            save_note(app, FORM, words, at, author)
     confirmation(FORM)
     end = int(now.timestamp()) // MINUTE_S * MINUTE_S + LOOKAHEAD_S
     events = app.archive.events.read(Window(outline.window.start, end))
@@ -72,7 +73,10 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
     removal_lines(app, app.archive.notes.removals(), now=now)
 
 
-def _save(app: AppContext, words: str, at: str, author: str) -> None:
+def save_note(
+    app: AppContext, form: str, words: str, at: str, author: str, *, on_stored: Callable[[], None] = lambda: None
+) -> None:
+    """Stores what was entered in `form`, or says what is wrong with it."""
     if not words.strip():
         show_invalid(str(text.EMPTY))
         return
@@ -82,8 +86,13 @@ def _save(app: AppContext, words: str, at: str, author: str) -> None:
         show_invalid(text.invalid_time(at))
         return
     remove = partial(app.archive.notes.remove, removed_by=signed_in_author(app))
-    add = partial(app.archive.notes.add, ts, words, author)
-    save_entry(FORM, str(text.TITLE), add, lambda note: remove(note.key))
+
+    def add() -> Event:
+        note = app.archive.notes.add(ts, words, author)
+        on_stored()
+        return note
+
+    save_entry(form, str(text.TITLE), add, lambda note: remove(note.key))
 
 
 def _restore(app: AppContext, note: Event) -> None:

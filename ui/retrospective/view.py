@@ -77,4 +77,5 @@ def _cached_timeline_chart(
         return None, timeline.bucket_s
     frame = chart_frame(_app.migration, options.window, theme=options.theme)
     figure = timeline_figure(timeline, outline.share_steps, frame, options.events)
-    return chart_payload(figure, text.chart_alternative(options.sentence)), timeline.bucket_s
+    alt_text = text.chart_alternative(options.sentence)
+    return chart_payload(figure, alt_text, with_notes=True), timeline.bucket_s

@@ -1,4 +1,4 @@
-"""The web application: the pages, with protection, compression, access log, health check, and plotly.js.
+"""The web application: the pages, with protection, compression, access log, health check, and the scripts of the charts.
 
 Run it with `make run`, or `streamlit run dashboard.py`.
 """
@@ -25,18 +25,19 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from archive import ArchiveError, SourceState
-from charts.base.plotlyjs import plotly_js
 from domain import ConfigurationError
 from domain.files import PRIVATE_UMASK
 from domain.logs import configure_logging
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import app_context, layout
-from ui.components import PLOTLYJS_URL
+from ui.assets import ASSETS
 from ui.server.connections import ServerSetup, is_unprotected
 from ui.server.document import StyledDocument
 from ui.server.health import LIVENESS_WAIT_S, SourceStates
 from ui.server.memory import return_freed_memory
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
+from ui.server.scripts import KeptScripts
+from ui.server.small_fonts import SmallFonts
 
 # Streamlit needs inline styles, eval and blobs; nothing needs another host.
 SECURITY_HEADERS = {
@@ -49,6 +50,7 @@ SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
 }
+IMMUTABLE = "public, max-age=31536000, immutable"
 # Where the browser came by https. Browsers ignore it on a plain connection, so X-Forwarded-Proto needs no trusted sender.
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 
@@ -135,15 +137,10 @@ async def readyz(_request: Request) -> Response:
     )
 
 
-async def plotlyjs(_request: Request) -> Response:
-    """plotly.js, cached by the browser forever: its version is in its URL."""
-    _version, script = plotly_js()
-    headers = {
-        "cache-control": "public, max-age=31536000, immutable",
-        "content-encoding": "gzip",
-        "vary": "accept-encoding",
-    }
-    return Response(script, media_type="text/javascript", headers=headers)
+async def asset(request: Request) -> Response:
+    """A file that a browser keeps forever."""
+    found = ASSETS[request.url.path]
+    return Response(found.content, media_type=found.media_type, headers={"cache-control": IMMUTABLE})
 
 
 async def live(request: Request) -> Response:
@@ -187,7 +184,7 @@ app = st.App(
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/live", live),
-        Route(PLOTLYJS_URL.format(version=plotly_js()[0]), plotlyjs),
+        *(Route(url, asset) for url in ASSETS),
     ],
     middleware=[
         Middleware(ServerSetup),
@@ -195,6 +192,8 @@ app = st.App(
         Middleware(RequestGuard, settings=app_context.server_settings),
         Middleware(AccessLog),
         Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
+        Middleware(KeptScripts),
+        Middleware(SmallFonts),
         Middleware(StyledDocument, css=layout.document_css()),
     ],
 )

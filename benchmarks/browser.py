@@ -3,6 +3,7 @@
 import base64
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,10 +25,14 @@ CHARTS_DRAWN_JS = f"""() => {{
 
 @dataclass(slots=True)
 class ReceivedBytes:
-    """Encoded bytes of HTTP responses, and payload sizes of websocket frames."""
+    """Encoded bytes of HTTP responses, and sizes of websocket frames as they are sent.
+
+    DevTools has their payload before compression. `deflate`: compresses it as the server does, if both agreed on it.
+    """
 
     http: int = 0
     frames: list[tuple[float, int]] = field(default_factory=list)  # (monotonic seconds, bytes)
+    deflate: Any = None
 
     @property
     def total(self) -> int:
@@ -79,6 +84,7 @@ def open_page(context: BrowserContext, url: str, *, drawn: str = CHARTS_DRAWN_JS
     page, received = context.new_page(), ReceivedBytes()
     session = context.new_cdp_session(page)
     session.on("Network.loadingFinished", lambda event: _add_http(received, event))
+    session.on("Network.webSocketHandshakeResponseReceived", lambda event: _note_compression(received, event))
     session.on("Network.webSocketFrameReceived", lambda event: _add_frame(received, event))
     session.send("Network.enable")
     page.goto(url, wait_until="commit")
@@ -90,7 +96,15 @@ def _add_http(received: ReceivedBytes, event: dict[str, Any]) -> None:
     received.http += int(event["encodedDataLength"])
 
 
+def _note_compression(received: ReceivedBytes, event: dict[str, Any]) -> None:
+    headers = {name.lower(): value for name, value in event["response"]["headers"].items()}
+    if "permessage-deflate" in headers.get("sec-websocket-extensions", ""):
+        received.deflate = zlib.compressobj(wbits=-12, memLevel=5)  # those of websockets, the library of uvicorn
+
+
 def _add_frame(received: ReceivedBytes, event: dict[str, Any]) -> None:
     frame = event["response"]
-    data = frame["payloadData"]
-    received.frames.append((time.monotonic(), len(base64.b64decode(data)) if frame["opcode"] == 2 else len(data)))
+    data = base64.b64decode(frame["payloadData"]) if frame["opcode"] == 2 else frame["payloadData"].encode()
+    if received.deflate:
+        data = received.deflate.compress(data) + received.deflate.flush(zlib.Z_SYNC_FLUSH)
+    received.frames.append((time.monotonic(), len(data)))

@@ -1,8 +1,9 @@
-"""The real server: protection, compression, health check, access log, and plotly.js."""
+"""The real server: protection, compression, health check, access log, and the scripts and fonts of the pages."""
 
 import gzip
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -13,14 +14,16 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import brotli
 import pytest
 
-from charts.base.plotlyjs import plotly_js
+from charts.base.plotlyjs import SCRIPT
 from tests.factories.dashboard_server import ROOT, DashboardServer, run_dashboard
 from tests.fakes.services import fake_services
 from tests.fakes.traffic_model import SteadyTraffic
+from ui.assets import PLOTLY_JS
 
-PLOTLY = f"/assets/plotly-{plotly_js()[0]}.min.js"
+PLOTLY = PLOTLY_JS.url
 
 
 @pytest.fixture(scope="module")
@@ -130,17 +133,30 @@ def test_page_is_compressed_if_the_client_accepts_it(server: DashboardServer) ->
     assert b"<title>" in plain
 
 
-def test_plotlyjs_is_compressed_once_and_cached_forever(server: DashboardServer) -> None:
-    _version, script = plotly_js()
+def test_plotlyjs_is_cached_forever_and_compressed_with_brotli_from_the_second_request_on(
+    server: DashboardServer,
+) -> None:
+    plain = SCRIPT.read_bytes()
     status, headers, body = get(server, PLOTLY, Accept_Encoding="gzip")
-    assert (status, headers["content-encoding"], headers["content-type"]) == (
-        200,
-        "gzip",
-        "text/javascript; charset=utf-8",
-    )
+    assert (status, headers["content-encoding"], gzip.decompress(body) == plain) == (200, "gzip", True)
+    assert headers["content-type"] == "text/javascript; charset=utf-8"
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
-    assert gzip.decompress(body) == gzip.decompress(script)
-    assert b"plotly.js" in gzip.decompress(body)[:200]
+    deadline = time.monotonic() + 20
+    while headers["content-encoding"] != "br" and time.monotonic() < deadline:
+        _status, headers, body = get(server, PLOTLY, Accept_Encoding="gzip, br")
+    assert brotli.decompress(body) == plain
+
+
+def test_the_document_preloads_what_it_needs_late_and_a_small_font(server: DashboardServer) -> None:
+    _status, _headers, body = get(server, "/", Accept="text/html")
+    links = re.findall(r'<link[^>]+href="([^"]+)"', body.decode())
+    assert PLOTLY in links
+    [font] = [link.removeprefix(".") for link in links if link.endswith(".woff2")]
+    _status, headers, content = get(server, font)
+    assert (headers["content-type"], len(content) < 50_000) == ("font/woff2", True)
+    for script in links:
+        if script.endswith(".js"):
+            assert get(server, f"/{script.lstrip('./')}")[0] == 200
 
 
 def send_raw(server: DashboardServer, *lines: str) -> tuple[str, str]:

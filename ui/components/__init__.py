@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from messages.streamlit import streamlit_texts
+from ui.assets import OVERLAY_CHART_JS
 
 _DIRECTORY = Path(__file__).parent
-PLOTLYJS_URL = "/assets/plotly-{version}.min.js"
 
 _chart = st.components.v2.component(
     "overlay_chart",
@@ -24,11 +24,11 @@ _chart = st.components.v2.component(
             </div>
         </div>
     """,
-    # One module: a component cannot import another file.
-    js="\n".join(
-        (_DIRECTORY / f"{name}.js").read_text(encoding="utf-8")
-        for name in ("number_format", "chart_values", "chart_keys", "chart_tools", "overlay_chart")
-    ),
+    # The script itself would be sent for each chart in every refresh. A module that Streamlit imports from a blob has no base for its imports.
+    js=f"""
+        const chart = await import(new URL("{OVERLAY_CHART_JS.url}", document.baseURI));
+        export default chart.default;
+    """,
     isolate_styles=False,
 )
 _top_line = st.components.v2.component(

@@ -1,9 +1,10 @@
-"""Streamlit's HTML document, with the style of the pages in it."""
+"""Streamlit's HTML document, with the style of the pages in it, and links to what they need first."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ui.server.asgi import ASGIApp, Event, Receive, Scope, Send, header_values
+from ui.server.preloads import preload_links
 
 # A document of an older version, which the browser may have, is not to be confirmed; nor is the new one to be compressed yet.
 REQUEST_HEADERS = (b"if-none-match", b"if-modified-since", b"accept-encoding")
@@ -13,9 +14,9 @@ RESPONSE_HEADERS = (b"etag", b"last-modified", b"accept-ranges", b"content-lengt
 
 @dataclass(frozen=True, slots=True)
 class StyledDocument:
-    """Adds `css` to the document that a browser navigates to.
+    """Adds `css` and the links of ui.server.preloads to the document that a browser navigates to.
 
-    Sent by the script, it would come seconds after the first paint, and move everything. It is the first element of the body:
+    Sent by the script, the style would come seconds after the first paint, and move everything. It is the first element of the body:
     Streamlit adds its own rules to the head, and of equal ones the last wins.
     """
 
@@ -38,7 +39,9 @@ class StyledDocument:
             else:
                 body.extend(message.get("body", b""))
                 if not message.get("more_body"):
-                    styled = bytes(body).replace(b"<body>", f"<body><style>{self.css}</style>".encode(), 1)
+                    links = preload_links(scope["path"]).encode()
+                    styled = bytes(body).replace(b"</head>", links + b"</head>", 1)
+                    styled = styled.replace(b"<body>", f"<body><style>{self.css}</style>".encode(), 1)
                     start["headers"].append((b"content-length", str(len(styled)).encode()))
                     await send(start)
                     await send({**message, "body": styled})

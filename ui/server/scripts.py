@@ -1,0 +1,91 @@
+"""Scripts and styles that browsers keep forever, compressed with brotli: a sixth smaller than with gzip, and sent from memory."""
+
+import asyncio
+from dataclasses import dataclass
+
+import brotli
+from starlette.datastructures import Headers, MutableHeaders
+
+from ui.server.asgi import ASGIApp, Event, Receive, Scope, Send, header_values
+
+PREFIXES = ("/static/", "/assets/")
+MEDIA_TYPES = ("text/javascript", "application/javascript", "text/css")
+QUALITY = (
+    10  # two seconds of processor time for the megabytes of a first visit; 11 takes twice as long for one per cent
+)
+MIN_BYTES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Compressed:
+    start: Event
+    body: bytes
+
+
+class KeptScripts:
+    """The middleware. What was requested once is compressed in a thread, one after the other; until then, the response is that of the application.
+
+    What is kept is bounded by the files that exist, which never change: those with `immutable` in their cache-control.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._kept: dict[str, _Compressed] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _may_be_kept(scope):
+            await self.app(scope, receive, send)
+        elif kept := self._kept.get(scope["path"]):
+            await send(kept.start)
+            await send({"type": "http.response.body", "body": kept.body})
+        else:
+            await self._pass_on(scope, receive, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Event | None = None
+        body = bytearray()
+
+        async def collect(message: Event) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message if _is_kept(message) else None
+            elif start is not None:
+                body.extend(message.get("body", b""))
+                if not message.get("more_body"):
+                    self._keep(scope["path"], start, bytes(body))
+            await send(message)
+
+        # Streamlit would compress it with gzip; another middleware does, after this one.
+        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self.app({**scope, "headers": plain}, receive, collect)
+
+    def _keep(self, path: str, start: Event, body: bytes) -> None:
+        if path not in self._tasks and len(body) >= MIN_BYTES:
+            self._tasks[path] = asyncio.create_task(self._compress(path, start, body))
+
+    async def _compress(self, path: str, start: Event, body: bytes) -> None:
+        async with self._one_at_a_time:
+            compressed = await asyncio.to_thread(brotli.compress, body, quality=QUALITY)
+        headers = MutableHeaders(raw=list(start["headers"]))
+        headers["content-encoding"], headers["content-length"] = "br", str(len(compressed))
+        headers.add_vary_header("Accept-Encoding")
+        self._kept[path] = _Compressed({**start, "headers": headers.raw}, compressed)
+
+
+def _may_be_kept(scope: Scope) -> bool:
+    if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(PREFIXES):
+        return False
+    codings = ",".join(header_values(scope, b"accept-encoding")).split(",")
+    return "br" in [coding.strip() for coding in codings]
+
+
+def _is_kept(start: Event) -> bool:
+    headers = Headers(raw=start["headers"])
+    return (
+        start["status"] == 200
+        and headers.get("content-type", "").partition(";")[0] in MEDIA_TYPES
+        and "immutable" in headers.get("cache-control", "")
+        and "content-encoding" not in headers
+    )

@@ -24,6 +24,7 @@ from charts.base.layout import (
 )
 from charts.base.palette import fleet_line
 from charts.base.ticks import value_ticks
+from charts.base.traces import x_values
 from domain import FLEETS, Event, EventKind, FleetName
 from messages import charts
 from messages import retrospective as text
@@ -49,7 +50,7 @@ def timeline_figure(
     range of the merged periods as a band. Gaps stay gaps.
     """
     palette = frame.palette
-    x = [axis_time(int(ts), frame) for ts in timeline.ts]
+    x = x_values(timeline.ts, np.diff(timeline.ts, append=timeline.ts[-1:] + timeline.bucket_s), frame)
     low_sample = _low_sample(timeline)
     observed = {"color": palette.ink, "width": 1, "dash": "dot"}
     configured = mean_share(steps, timeline.ts, np.full(len(timeline.ts), timeline.bucket_s))
@@ -65,7 +66,7 @@ def timeline_figure(
     for fleet in FLEETS:
         data += _error_rate_traces(x, timeline, fleet, frame, low_sample[fleet])
     for fleet in FLEETS:
-        data += _p95_range(x, timeline, fleet, frame)
+        data += _p95_range(timeline, fleet, frame)
     p95 = {}
     for fleet in FLEETS:
         series = timeline.fleets[fleet]
@@ -81,7 +82,7 @@ def timeline_figure(
     layout["annotations"] = [
         *(panel_label(str(name), domain, 11, palette, name="title") for domain, name in titles),
         *_event_markers(frame, events),
-        *_peak_labels(x, rates, top_rate, frame),
+        *_peak_labels(timeline, rates, top_rate, frame),
         zone_label(frame),
     ]
     return go.Figure(data=data, layout=layout)
@@ -98,22 +99,23 @@ def _weight_trace(steps: Sequence[ShareStep], frame: ChartFrame) -> dict[str, An
             x += [axis_time(first, frame), axis_time(last, frame)]
             y += [np.nan if share is None else share * 100] * 2
     colour = frame.palette.fleets["canary"]
-    trace = _line(x, np.array(y), None, {"color": colour, "width": 1.5}, showlegend=False, name="steps")
+    trace = _line({"x": x}, np.array(y), None, {"color": colour, "width": 1.5}, showlegend=False, name="steps")
     return trace | {"fill": "tozeroy", "fillcolor": _with_opacity(colour, 0.22)}
 
 
-def _line(x: Sequence[str], y: FloatArray, axis: str | None, line: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    trace = {"type": "scatter", "mode": "lines", "x": list(x), "y": y.astype("float32"), "line": line}
+def _line(x: dict[str, Any], y: FloatArray, axis: str | None, line: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """`x`: see `x_values`."""
+    trace = {"type": "scatter", "mode": "lines", **x, "y": y.astype("float32"), "line": line}
     return trace | {"connectgaps": False} | ({"yaxis": axis} if axis else {}) | more
 
 
-def _fleet_line(x: Sequence[str], y: FloatArray, frame: ChartFrame, fleet: FleetName, axis: str) -> dict[str, Any]:
+def _fleet_line(x: dict[str, Any], y: FloatArray, frame: ChartFrame, fleet: FleetName, axis: str) -> dict[str, Any]:
     line = fleet_line(frame.palette, fleet, int(np.count_nonzero(~np.isnan(y))))
     return _line(x, y, axis, line, name=plotly_text(frame.labels[fleet]), legendgroup=fleet)
 
 
 def _error_rate_traces(
-    x: Sequence[str], timeline: Timeline, fleet: FleetName, frame: ChartFrame, low_sample: BoolArray
+    x: dict[str, Any], timeline: Timeline, fleet: FleetName, frame: ChartFrame, low_sample: BoolArray
 ) -> list[dict[str, Any]]:
     """A fleet's error rate, and faintly its part with low samples."""
     series, rate = timeline.fleets[fleet], timeline.fleets[fleet].error_rate * 100
@@ -137,7 +139,7 @@ def _low_sample(timeline: Timeline) -> dict[FleetName, BoolArray]:
     return {fleet: np.nan_to_num(fleets[fleet].requests) * rate < MIN_EXPECTED_ERRORS for fleet in FLEETS}
 
 
-def _p95_range(x: Sequence[str], timeline: Timeline, fleet: FleetName, frame: ChartFrame) -> list[dict[str, Any]]:
+def _p95_range(timeline: Timeline, fleet: FleetName, frame: ChartFrame) -> list[dict[str, Any]]:
     """The range of the p95s of the periods in each bucket; nothing if all buckets are one period.
 
     Each run of buckets is a closed area: plotly's fill between two traces would bridge the gaps.
@@ -149,11 +151,11 @@ def _p95_range(x: Sequence[str], timeline: Timeline, fleet: FleetName, frame: Ch
     corners: list[str] = []
     heights: list[FloatArray] = []
     for run in runs_of(index):
-        times = [x[i] for i in run]
+        times = [axis_time(int(ts), frame) for ts in timeline.ts[run]]
         corners += [*times, *reversed(times), times[0]]
         heights += [series.p95_max[run], series.p95_min[run][::-1], np.array([np.nan])]
     colour = frame.palette.fleets[fleet]
-    area = _line(corners, np.concatenate(heights) * 1000, "y3", {"color": colour, "width": 0, "dash": "solid"})
+    area = _line({"x": corners}, np.concatenate(heights) * 1000, "y3", {"color": colour, "width": 0, "dash": "solid"})
     area |= {"name": "range", "showlegend": False}
     return [area | {"fill": "toself", "fillcolor": _with_opacity(colour, 0.16)}]
 
@@ -184,14 +186,14 @@ def _axis_top(lines: Iterable[FloatArray]) -> float:
 
 
 def _peak_labels(
-    x: Sequence[str], rates: Mapping[FleetName, FloatArray], top: float, frame: ChartFrame
+    timeline: Timeline, rates: Mapping[FleetName, FloatArray], top: float, frame: ChartFrame
 ) -> list[dict[str, Any]]:
     """The value at the top of each peak that leaves the panel."""
     labels = []
     for rate in (rates[fleet] for fleet in FLEETS):
         for run in runs_of(np.flatnonzero(np.nan_to_num(rate) > top)):
             peak = int(run[np.argmax(rate[run])])
-            position = {"x": x[peak], "xref": "x", "xanchor": "left", "xshift": 4}
+            position = {"x": axis_time(int(timeline.ts[peak]), frame), "xref": "x", "xanchor": "left", "xshift": 4}
             position |= {"yref": "y2 domain", "y": 1, "yanchor": "top"}
             labels.append(label(f"↑ {rate[peak]:.3g}%", 11, frame.palette.ink, position, name="peak"))
     return labels

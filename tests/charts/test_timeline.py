@@ -52,14 +52,14 @@ def test_what_is_read_beside_the_observed_share_is_the_configured_one_of_the_sam
     steps = ((START, 0.0), (START + HOUR * 5 // 2, 0.1), (START + 4 * HOUR, None))
     lines = traces_by_name(timeline_figure(example_timeline(), steps, frame(), ()))
     configured, observed = lines["configured", "y"], lines["observed", "y"]
-    assert list(configured.x) == list(observed.x)  # type: ignore[attr-defined]
+    assert (configured.x0, configured.dx) == (observed.x0, observed.dx)  # type: ignore[attr-defined]
     assert_allclose(configured.y, [0, 0, 5, 10, NAN, NAN])  # type: ignore[attr-defined]
 
 
 def test_all_that_is_read_has_one_time_grid_and_areas_are_not_read() -> None:
     figure = timeline_figure(example_timeline(), STEPS, frame(), [event(1, "deployment")])
     read = [trace for trace in figure.data if trace.meta]
-    assert len({tuple(trace.x) for trace in read}) == 1
+    assert {(trace.x, trace.x0, trace.dx) for trace in read} == {(None, "2026-09-21 09:00:00", HOUR * 1000)}
     assert [(trace.meta["panel"], trace.name, trace.meta["unit"]) for trace in read] == [
         ("ECS share", "configured", "share"),
         ("ECS share", "observed", "share"),
@@ -90,6 +90,7 @@ def test_the_p95_range_is_a_closed_area_for_each_run() -> None:
     ribbons = [trace for trace in timeline_figure(example_timeline(), STEPS, frame(), ()).data if trace.name == "range"]
     canary = ribbons[1]
     assert (canary.fill, canary.line.width) == ("toself", 0)
+    assert [time[11:13] for time in canary.x] == ["11", "11", "11", "13", "14", "14", "13", "13"]
     assert_allclose(canary.y, [220, 180, NAN, 242, 220, 180, 198, NAN], rtol=1e-6)
 
 

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 
 import brotli
-from starlette.datastructures import Headers, MutableHeaders
 
 from ui.server.asgi import ASGIApp, Event, Receive, Scope, Send, header_values
 
@@ -68,10 +67,10 @@ class KeptScripts:
     async def _compress(self, path: str, start: Event, body: bytes) -> None:
         async with self._one_at_a_time:
             compressed = await asyncio.to_thread(brotli.compress, body, quality=QUALITY)
-        headers = MutableHeaders(raw=list(start["headers"]))
-        headers["content-encoding"], headers["content-length"] = "br", str(len(compressed))
-        headers.add_vary_header("Accept-Encoding")
-        self._kept[path] = _Compressed({**start, "headers": headers.raw}, compressed)
+        headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+        length = str(len(compressed)).encode()
+        headers += [(b"content-encoding", b"br"), (b"content-length", length), (b"vary", b"Accept-Encoding")]
+        self._kept[path] = _Compressed({**start, "headers": headers}, compressed)
 
 
 def _may_be_kept(scope: Scope) -> bool:
@@ -82,10 +81,10 @@ def _may_be_kept(scope: Scope) -> bool:
 
 
 def _is_kept(start: Event) -> bool:
-    headers = Headers(raw=start["headers"])
+    headers = {name.lower(): value.decode("latin-1") for name, value in start["headers"]}
     return (
         start["status"] == 200
-        and headers.get("content-type", "").partition(";")[0] in MEDIA_TYPES
-        and "immutable" in headers.get("cache-control", "")
-        and "content-encoding" not in headers
+        and headers.get(b"content-type", "").partition(";")[0] in MEDIA_TYPES
+        and "immutable" in headers.get(b"cache-control", "")
+        and b"content-encoding" not in headers
     )

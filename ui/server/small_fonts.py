@@ -3,8 +3,6 @@
 from pathlib import Path
 from types import MappingProxyType
 
-from starlette.responses import Response
-
 from ui.server.asgi import ASGIApp, Receive, Scope, Send
 
 _FOLDER = Path(__file__).parent / "fonts"
@@ -16,7 +14,7 @@ SMALL_FONTS = MappingProxyType(
     }
 )
 # Not forever: the URL does not change with these files.
-CACHE_CONTROL = "public, max-age=86400"
+CACHE_CONTROL = b"public, max-age=86400"
 
 
 class SmallFonts:
@@ -24,12 +22,18 @@ class SmallFonts:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._fonts = {
-            prefix: Response(file.read_bytes(), media_type="font/woff2", headers={"cache-control": CACHE_CONTROL})
-            for prefix, file in SMALL_FONTS.items()
-        }
+        self._fonts = {prefix: file.read_bytes() for prefix, file in SMALL_FONTS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" and scope["method"] == "GET" else ""
         font = next((font for prefix, font in self._fonts.items() if path.startswith(prefix)), None)
-        await (font or self.app)(scope, receive, send)
+        if font is None:
+            await self.app(scope, receive, send)
+            return
+        headers = [
+            (b"content-type", b"font/woff2"),
+            (b"content-length", str(len(font)).encode()),
+            (b"cache-control", CACHE_CONTROL),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": font})

@@ -8,15 +8,16 @@ from messages.i18n import _, lazy, plural
 
 TITLE = lazy("Before and after")
 TABLE_HEAD = (
-    lazy("the service as a whole"),
+    lazy("whole service"),
     lazy("before"),
     lazy("after"),
     lazy("difference"),
     lazy("95% CI"),
 )
-NO_STEP = lazy("Without a step there is no before and no after.")
+NO_STEP = lazy("No weight change, so no before/after comparison.")
 EXPLAINED = lazy(
-    "Both fleets together, by days. Other things change in two months too: this is what users saw, not what the migration caused."
+    "Both fleets combined, by days. This is what users experienced, not the migration's effect alone: other "
+    "things changed in the same time."
 )
 
 
@@ -24,7 +25,7 @@ def metric(change: MeasureChange) -> str:
     return {
         "requests": _("requests per hour"),
         "error_rate": _("error rate"),
-        "p95": _("p95 of an hour"),
+        "p95": _("hourly p95"),
         "slow": _("slow responses"),
     }[change.measure]
 
@@ -45,33 +46,30 @@ def compared_weeks(comparison: BeforeAfter, zone: tzinfo, *, now: datetime) -> s
     before = times.span(comparison.before.starts_at, comparison.before.ends_at, zone, now=now)
     after = times.span(comparison.after.starts_at, comparison.after.ends_at, zone, now=now)
     if comparison.complete:
-        opening = _("The week before the first step ({before}) against the week after the last ({after}).")
+        opening = _("Week before the first step ({before}) vs. week after the last ({after}).")
     else:
         opening = _(
-            "The week before the first step ({before}) against the time since the last step: {length} so far ({after}). It is complete after a week."
+            "Week before the first step ({before}) vs. {length} since the last ({after}); complete after a week."
         )
     length = times.duration(comparison.after.end - comparison.after.start)
     hours, days = plural("{n} hour", "{n} hours", comparison.hours), plural("{n} day", "{n} days", comparison.days)
     sentences = [
         opening.format(before=before, after=after, length=length),
-        _("{hours} of the same weekdays could be paired, on {days}.").format(hours=hours, days=days),
+        _("{hours} paired by weekday and hour, on {days}.").format(hours=hours, days=days),
     ]
     if comparison.days < MIN_DAYS:
-        sentences.append(
-            _("One day is one observation: a difference has an interval from {least} paired days on.").format(
-                least=MIN_DAYS
-            )
-        )
+        sentences.append(_("One day is one observation; a CI needs {least} paired days.").format(least=MIN_DAYS))
     if comparison.clocks_changed:
-        sentences.append(_("The clocks changed in between: hours are paired by the wall clock."))
+        sentences.append(_("Daylight saving time changed in between; hours are paired by local time."))
     return " ".join(sentences)
 
 
 def no_comparison(comparison: BeforeAfter | None) -> str:
     if comparison is None:
-        return _("The last step is too young: the first day after it has to be over, and to have settled.")
+        return _("Too soon: the first day after the last step must be over and final.")
     return _(
-        "The archive holds no day of which half the hours are from both before the first step and after the last, of the same weekday."
+        "No comparable day: at least half of its hours must be archived before the first step and after the last, on "
+        "the same weekday."
     )
 
 

@@ -21,7 +21,7 @@ SHOW_ALL_ROUTES = lazy("Show all routes")
 COPIED = lazy("Copied")
 MAP_TITLE = lazy("All routes at a glance")
 MAP_EXPLAINED = lazy("Routes by traffic and difference. Outliers are far from zero.")
-MAP_CHOICE_LABEL = lazy("What the map shows")
+MAP_CHOICE_LABEL = lazy("Metric on the map")
 MAP_TRAFFIC = lazy("requests per minute, both fleets")
 NOT_JUDGED = lazy("not judged")
 NOTHING_ON_MAP = lazy("No route has enough responses on both fleets to be drawn.")
@@ -184,7 +184,7 @@ def interval(low_s: float | None, high_s: float | None) -> str:
 
 
 def unassigned_requests(n: int) -> str:
-    return _("{n} requests went to neither fleet.").format(n=numbers.count(n))
+    return _("{n} requests to unassigned target groups.").format(n=numbers.count(n))
 
 
 def multiplicity_note(n_judged: int) -> str:

@@ -8,7 +8,7 @@ from messages.i18n import LazyText, _, comma_list, lazy, plural
 from messages.steps import ENTERED
 
 FILTER_LABEL = lazy("Events on the charts")
-LIST_HEAD = (lazy("when"), lazy("what"), lazy("by"), lazy("more"))
+LIST_HEAD = (lazy("when"), lazy("event"), lazy("by"), lazy("details"))
 # In filters.
 KINDS: dict[EventKind, LazyText] = {
     "weight": lazy("Weights"),
@@ -84,7 +84,7 @@ def when(event: Event, format_time: Callable[[int], str]) -> str:
     if event.change:
         return change_time(event.change, format_time)
     if event.open:
-        return _("since {start}, open").format(start=format_time(event.ts))
+        return _("since {start}, ongoing").format(start=format_time(event.ts))
     if event.until is not None and event.until > event.ts:
         return _("{start} to {end}").format(start=format_time(event.ts), end=format_time(event.until))
     return format_time(event.ts)

@@ -54,5 +54,5 @@ def split(verdict: str | None) -> str:
     return {
         "matches": _("split matches weights"),
         "differs": _("split mismatch"),
-        "not enough data": _("observed split not known yet"),
+        "not enough data": _("observed split unknown"),
     }.get(verdict or "", "")

@@ -10,7 +10,7 @@ from messages import notes, numbers, times
 from messages.i18n import _, comma_list, lazy
 
 TITLE = lazy("Incidents")
-HEAD = (lazy("when"), lazy("what"), lazy("excess over the other fleet"), lazy("state"), lazy("acknowledged"))
+HEAD = (lazy("when"), lazy("what happened"), lazy("excess over the other fleet"), lazy("state"), lazy("acknowledged"))
 EXPLAINED = lazy(
     "Periods with errors or latency far outside the margin. An incident of the canary alone means HOLD until it has a note."
 )

@@ -48,7 +48,7 @@ INVALID_PARAMS: dict[str, LazyText] = {
     "window": lazy("Unknown time range in URL; showing 3h. Use 30m, 1h, 3h, 12h or 24h."),
     "range": lazy("Invalid from or to in URL; showing the last hours. Format: 2026-11-22T13:10Z."),
     "range_order": lazy("In the URL, to is before from; showing the last hours. Swap them."),
-    "range_too_long": lazy("The address asks for more than 14 days; showing the last hours. Narrow from and to."),
+    "range_too_long": lazy("Range in URL exceeds 14 days; showing the last hours. Narrow from and to."),
     "events": lazy(
         "Unknown kind of event in URL; showing all. Use weight, alert, annotation, deployment, rollback, note or none."
     ),
@@ -66,7 +66,7 @@ def no_last_week(span: str, *, is_missing: bool) -> str:
 
 
 def configuration_error(path: str) -> str:
-    return _("{path} is not valid").format(path=path)
+    return _("Invalid {path}").format(path=path)
 
 
 def last_known(moment: str, age: str) -> tuple[str, str]:

@@ -36,35 +36,36 @@ RETROSPECTIVE = command_help(
     """,
 )
 OUT = lazy("Output file. Default: working directory, named after migration and days. Overwrites.")
-JUDGING = lazy("being judged …")
+JUDGING = lazy("judging …")
 COUNTING = lazy("Counting …")
 INCIDENTS = lazy("Incidents")
 NO_INCIDENTS = lazy("No incidents.")
 CSV_LABEL = "CSV"
 CSV_EXPLAINED = lazy("The phases with their numbers, verdicts and outcomes as a CSV file.")
 ADD_NOTE = lazy("+ Note")
-NO_DATA = lazy("The archive holds no number of this time.")
+NO_DATA = lazy("No data in the archive for this range.")
 
 PANEL_WEIGHTS = lazy("canary share: configured (filled), observed (dotted)")
 PANEL_ERRORS = lazy("error rate: target 5xx + no response")
 PANEL_LATENCY = lazy("p95: median of the periods in each bucket, and their range")
 DRAG_HINT = lazy("Drag to zoom, double-click to go back.")
 IMPACT_ERRORS_EXPLAINED = lazy(
-    "Compared ten minutes by ten minutes, with what the other side did in the same ones, so that bursts from outside cancel; the interval is as "
-    "wide as ordinary stretches scatter. Requests that the load balancer refused itself are in nobody's count."
+    "Both fleets are compared over the same 10 minutes, so shared bursts cancel; the CI follows from the scatter "
+    "at other times. Requests that the load balancer rejected itself are attributed to neither fleet."
 )
 IMPACT_OUTSIDE_EXPLAINED = lazy(
-    "Counted in stretches of ten minutes, and only where chance does not explain it: an error rate three standard errors beyond the margin, "
-    "a p95 beyond it by three times as much as the two sides' p95 scatter around each other in that phase."
+    "Counted in 10-minute blocks, if statistically significant: error rate 3 standard errors beyond the margin; "
+    "p95 beyond it by 3 times the scatter between the fleets' p95 in that phase."
 )
 LIVE_LINK = lazy("Live")
 PARITY_LINK = lazy("Parity")
 PHASES_NOTE = lazy(
-    "The minute of a change belongs to the phase that it ends. Error rate: target 5xx and requests without a response. Steps of minutes around a swap "
-    "are listed in the phase that follows them."
+    "The minute of a change belongs to the phase that it ends. Error rate: target 5xx + no response. Steps of "
+    "minutes around a blue/green swap are listed in the next phase."
 )
 EMPTY = lazy(
-    "The archive holds nothing of this source yet. It fills while the program runs; `cli.py record --once` brings what is still kept."
+    "No data of this source in the archive yet. It is recorded while the program runs; `cli.py record --once` "
+    "backfills what the source retains."
 )
 
 
@@ -76,8 +77,8 @@ def chart_alternative(sentence: str) -> str:
 
 def bucket_note(bucket_s: int) -> str:
     return _(
-        "Each point is {length}: counts are summed, exactly; a percentile cannot be merged, so the line is the median of the periods' p95 and the "
-        "ribbon reaches from the smallest to the largest."
+        "Each point is {length}. Counts are exact sums. Percentiles cannot be merged: the line is the median of the "
+        "periods' p95, the band their range."
     ).format(length=times.duration(bucket_s))
 
 
@@ -94,7 +95,8 @@ def opening(
     """ "12 Sep – 14 Nov (63 days) · 0.1% → 50% · 9 phases · 2 rollbacks"."""
     if first is None or not shares:
         return _(
-            "No step is known: either none was taken, or no source reads the weights. Enter steps below, or with `cli.py step`."
+            "No weight changes recorded: none were made, or no source reads the weights. Enter steps below, or with "
+            "`cli.py step`."
         )
     rollbacks = plural("{n} rollback", "{n} rollbacks", n_rollbacks) if n_rollbacks else _("no rollbacks")
     return _("{first} – {end} ({days}) · {start} → {now} · {phases} · {rollbacks}").format(
@@ -110,14 +112,14 @@ def opening(
 
 def impact_requests(canary: str, served: int | None) -> str:
     if served is None:
-        return _("The number of requests that {canary} served is not known.").format(canary=canary)
+        return _("Requests served by {canary}: unknown.").format(canary=canary)
     return _("{canary} served {requests} requests.").format(canary=canary, requests=numbers.count(served))
 
 
 def impact_errors(canary: str, baseline: str, excess: ExcessErrors) -> str:
     """The canary's errors, and how many more than at the baseline's rate, with the CI."""
     if excess.lower is None or excess.upper is None:
-        text = _("Too few requests in parallel to estimate errors beyond {baseline}'s rate.")
+        text = _("Too few requests on both fleets at once to estimate excess errors vs. {baseline}.")
         return text.format(baseline=baseline)
     lower, upper = round(excess.lower), round(excess.upper)
     if lower > 0:
@@ -136,7 +138,7 @@ def impact_errors(canary: str, baseline: str, excess: ExcessErrors) -> str:
 
 
 def impact_unpaired(canary: str, baseline: str, unpaired: int) -> str:
-    return _("{requests} requests more had no {baseline} beside them to compare with.").format(
+    return _("{requests} more requests had no {baseline} traffic at the same time to compare with.").format(
         requests=numbers.count(unpaired), canary=canary, baseline=baseline
     )
 
@@ -231,19 +233,19 @@ def phases_head(baseline: str, canary: str) -> tuple[str, ...]:
 
 def merged_swap(swap: MergedSwap) -> str:
     """A short step merged into the following phase: "weights off 12 min for a blue/green swap"."""
-    text = _("before it {share} for {length}") if swap.share > 0 else _("weights off {length} for a blue/green swap")
+    text = _("{share} for {length} before") if swap.share > 0 else _("weights off for {length} (blue/green swap)")
     return text.format(share=numbers.configured_share(swap.share), length=times.duration(swap.duration_s))
 
 
 def single_fleet(baseline: str, canary: str, canary_share: float) -> str:
     """Instead of a verdict, if one fleet had all the weight."""
-    return _("{fleet} alone: nothing to compare").format(fleet=canary if canary_share else baseline)
+    return _("{fleet} only").format(fleet=canary if canary_share else baseline)
 
 
 def p95_basis(p95: PhaseP95 | None) -> str:
     if p95 is None:
         return ""
-    return {"window": _("of all answers"), "hours": _("median of hours"), "periods": _("median of periods")}[p95.basis]
+    return {"window": _("all responses"), "hours": _("median of hours"), "periods": _("median of periods")}[p95.basis]
 
 
 def p95_explained(p95: PhaseP95 | None) -> str:
@@ -274,9 +276,9 @@ def filling(done: int, total: int) -> str:
 
 
 def hours_only(until: datetime, zone: tzinfo, *, now: datetime) -> str:
-    return _(
-        "Before {until} only hours are kept: steps and minutes of that time cannot be told apart more finely."
-    ).format(until=times.clock(until, zone, now=now))
+    return _("Before {until} only hourly data is retained: steps and durations are only that precise.").format(
+        until=times.clock(until, zone, now=now)
+    )
 
 
 def gaps(windows: Sequence[tuple[datetime, datetime]], zone: tzinfo, *, now: datetime) -> str:
@@ -284,13 +286,13 @@ def gaps(windows: Sequence[tuple[datetime, datetime]], zone: tzinfo, *, now: dat
     spans = [times.span(start, end, zone, now=now) for start, end in windows[:3]]
     more = len(windows) - len(spans)
     text = "; ".join(spans) + (_(", and {count} more").format(count=more) if more else "")
-    return _("Without any number: {spans}. Nothing is made up for these times.").format(spans=text)
+    return _("No data: {spans} (not interpolated).").format(spans=text)
 
 
 def stale_archive(age_s: float) -> str:
-    return _(
-        "The archive's numbers end {age} before this: nobody has asked since, or the source does not answer."
-    ).format(age=times.duration(age_s))
+    return _("Archive data ends {age} earlier: not polled since, or the source is unavailable.").format(
+        age=times.duration(age_s)
+    )
 
 
 def phase_title(row: PhaseRow, zone: tzinfo, *, now: datetime) -> str:

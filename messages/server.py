@@ -2,40 +2,37 @@
 
 from messages.i18n import _, lazy
 
-INVALID_HOST = lazy("The request has no valid Host header, which HTTP/1.1 requires.")
-HEADERS_TOO_LARGE = lazy(
-    "The headers of the request have more than 64 kB: delete the cookies of this address, and open the page again."
-)
+INVALID_HOST = lazy("Missing or invalid Host header (required by HTTP/1.1).")
+HEADERS_TOO_LARGE = lazy("Request headers exceed 64 kB. Delete this site's cookies, then reload.")
 REACHABLE_FROM_OUTSIDE = lazy(
-    "This dashboard is reachable from other machines and has no sign-in: everyone who can connect sees all of it. "
-    "Put an authenticating proxy or a private network in front of it, then set protected = true under [server] in migration.toml (docs/OPERATIONS.md)."
+    "This dashboard is reachable from other machines without sign-in: anyone who can connect sees all of it. Put "
+    "an authenticating proxy or a private network in front of it, then set protected = true under [server] in "
+    "migration.toml (docs/OPERATIONS.md)."
 )
 
 
 def host_not_allowed(host: str, *, is_configured: bool) -> str:
     if not is_configured:
-        return _(
-            "The configuration is invalid, so this dashboard serves only its own machine: correct the errors in its log, then restart it."
-        )
+        return _("Invalid configuration: only local connections are served. Fix the errors in the log, then restart.")
     return _(
-        "This dashboard does not serve the host “{host}”: add it to allowed_hosts under [server] in migration.toml, or to MIGRATION_ALLOWED_HOSTS, "
-        "and restart the dashboard."
+        "Host “{host}” is not allowed. Add it to allowed_hosts under [server] in migration.toml, or to "
+        "MIGRATION_ALLOWED_HOSTS, then restart."
     ).format(host=host)
 
 
 def another_site(host: str) -> str:
     """`host`: the valid Host of the request, or ""."""
     return _(
-        "Requests from pages of other sites are refused; if this is the dashboard's own page, the proxy in front must pass on the browser's Host header "
-        "instead of “{host}”."
+        "Cross-site request blocked. If this is the dashboard's own page, the proxy must forward the browser's Host "
+        "header instead of “{host}”."
     ).format(host=host)
 
 
 def endpoint_refused(name: str) -> str:
     """`name`: what to write in `expose`; "" if the endpoint cannot be exposed."""
     if not name:
-        return _("No page uses this endpoint of Streamlit, so it is refused.")
+        return _("Endpoint disabled: no page uses it.")
     return _(
-        'No page uses this endpoint of Streamlit, so it is refused: if you need it, add "{name}" to expose under [server] in migration.toml, '
-        "and restart the dashboard."
+        'Endpoint disabled: no page uses it. To enable it, add "{name}" to expose under [server] in migration.toml, '
+        "then restart."
     ).format(name=name)

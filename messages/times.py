@@ -23,7 +23,7 @@ def clock_of(epoch_s: int, zone: tzinfo, *, now: datetime) -> str:
     try:
         return clock(datetime.fromtimestamp(epoch_s, UTC), zone, now=now)
     except (ValueError, OverflowError, OSError):
-        return _("at an impossible time")
+        return _("invalid time")
 
 
 def clock_s(at: datetime, zone: tzinfo, *, now: datetime) -> str:

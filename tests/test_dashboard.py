@@ -200,11 +200,11 @@ def test_a_websocket_of_the_dashboards_own_page_is_accepted(server: DashboardSer
         (
             "evil.example:{port}",
             "http://evil.example:{port}",
-            "This dashboard does not serve the host “evil.example”: ",
+            "Host “evil.example” is not allowed. ",
         ),
-        ("127.0.0.1:{port}", "http://evil.example", "Requests from pages of other sites are refused; "),
-        ("127.0.0.1:{port}", "null", "Requests from pages of other sites are refused; "),
-        ("127.0.0.1:{port}", "http://localhost:{port}", "Requests from pages of other sites are refused; "),
+        ("127.0.0.1:{port}", "http://evil.example", "Cross-site request blocked. "),
+        ("127.0.0.1:{port}", "null", "Cross-site request blocked. "),
+        ("127.0.0.1:{port}", "http://localhost:{port}", "Cross-site request blocked. "),
     ],
 )
 def test_requests_and_websockets_of_another_page_are_refused(
@@ -249,7 +249,7 @@ def test_a_server_on_all_addresses_warns_and_serves_the_allowed_hosts(tmp_path: 
         host = ("Host: dashboard.example.com", "Origin: https://dashboard.example.com")
         assert send_raw(server, *HANDSHAKE, *host)[0].startswith("HTTP/1.1 101 ")
         assert send_raw(server, "GET / HTTP/1.1", "Host: other.example.com")[0] == "HTTP/1.1 403 Forbidden"
-        assert server.log.count("This dashboard is reachable from other machines and has no sign-in") == 1
+        assert server.log.count("This dashboard is reachable from other machines without sign-in") == 1
 
 
 def test_the_document_has_the_style_of_the_pages(server: DashboardServer) -> None:

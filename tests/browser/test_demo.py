@@ -76,7 +76,7 @@ def test_every_page_warns_if_it_is_reachable_from_other_machines(
 ) -> None:
     server = start_server({"MIGRATION_DEMO": "1"}, address="0.0.0.0")
     for dashboard in (open_page(server), open_subpage(open_page, server, "/parity")):
-        warning = dashboard.page.get_by_text("This dashboard is reachable from other machines and has no sign-in")
+        warning = dashboard.page.get_by_text("This dashboard is reachable from other machines without sign-in")
         expect(warning).to_have_count(1)
 
 

@@ -57,7 +57,7 @@ def open_retrospective(server: DashboardServer, open_page: OpenPage, query: str 
     """Opens the page and waits for all verdicts."""
     dashboard = open_subpage(open_page, server, f"/retrospective{query}", charts=1, **options)
     expect(dashboard.page.locator(".phases tbody tr")).to_have_count(4)
-    expect(dashboard.page.locator(".phases")).not_to_contain_text("being judged")
+    expect(dashboard.page.locator(".phases")).not_to_contain_text("judging")
     dashboard.wait_until_idle()
     return dashboard
 

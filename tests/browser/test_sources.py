@@ -120,11 +120,11 @@ def test_a_denied_cloudwatch_is_shown_with_its_permission_and_the_last_numbers(
     running.services.cloudwatch.denied = True
     dashboard = open_page(running.server, days_ago(3), charts=0)
     dashboard.expect_text(".empty", "CloudWatch is unavailable; no stored data for this range")
-    expect_state(dashboard, "CloudWatch", "denied")
+    expect_state(dashboard, "CloudWatch", "access denied")
     expect(source_row(dashboard, "CloudWatch")).to_contain_text("cloudwatch:GetMetricData")
 
     dashboard.open("/")  # four charts
-    expect_state(dashboard, "CloudWatch", "denied")
+    expect_state(dashboard, "CloudWatch", "access denied")
     expect(source_row(dashboard, "CloudWatch")).to_contain_text("last success")
     dashboard.expect_text(".top-line", r"Data through .* old")
 
@@ -173,7 +173,7 @@ def test_a_denied_mackerel_is_shown_and_cloudwatch_is_unaffected(
     running.services.mackerel.has_read_permission = False
     dashboard = open_page(running.server, f"{days_ago(2)}&source=mackerel", charts=0, clock=True)
     dashboard.refresh_until(".sources span", "^denied ", within_ms=POLL_TIMEOUT_MS)
-    expect_state(dashboard, "Mackerel", "denied")
+    expect_state(dashboard, "Mackerel", "access denied")
     dashboard.open(days_ago(1.5))  # requested at once, while the newest minutes are requested once a minute
     expect_state(dashboard, "CloudWatch", "OK")
 
@@ -182,7 +182,7 @@ def test_denied_weights_do_not_affect_the_charts(running: RunningDashboard, open
     dashboard = open_page(running.server, clock=True)
     running.services.elbv2.errors["*"] = access_denied("DescribeListeners")
     dashboard.refresh_until(".sources", "elasticloadbalancing:DescribeListeners", within_ms=POLL_TIMEOUT_MS)
-    expect_state(dashboard, "Elastic Load Balancing", "denied")
+    expect_state(dashboard, "Elastic Load Balancing", "access denied")
     expect(dashboard.page.locator(".traffic")).to_contain_text("% configured")  # as last read
     dashboard.wait_for_charts()
 

@@ -36,7 +36,7 @@ class TestDoctor:
         result = run("doctor")
         assert result.exit_code == 1
         output_lines = lines(result.stdout)
-        assert output_lines[3:5] == ["CloudWatch", "✘ cloudwatch:GetMetricData denied, 0.2s"]
+        assert output_lines[3:5] == ["CloudWatch", "✘ cloudwatch:GetMetricData access denied, 0.2s"]
         assert "Allow `cloudwatch:GetMetricData` in the IAM policy" in " ".join(output_lines[5:])
         assert output_lines[-1] == "1 check failed. See the fix of each."
 
@@ -55,7 +55,7 @@ class TestDoctor:
 
         use_sources(Sources((Refused(demo, anchor=ANCHOR),), None, ()))
         output_lines = lines(run("doctor").stdout)
-        assert output_lines[3:6] == ["Elastic Load Balancing", "✘ a denied, 0.0s", "✘ b denied, 0.0s"]
+        assert output_lines[3:6] == ["Elastic Load Balancing", "✘ a access denied, 0.0s", "✘ b access denied, 0.0s"]
         assert "\n".join(output_lines).count("Access denied.") == 1
 
     def test_a_warning_is_not_a_failure(self, demo: Migration, use_sources: Any):
@@ -78,7 +78,7 @@ class TestDoctor:
         result = run("doctor")
         assert result.exit_code == 0
         output_lines = lines(result.stdout)
-        assert output_lines[5:7] == ["CloudTrail", "! cloudtrail:LookupEvents denied, 0.1s"]
+        assert output_lines[5:7] == ["CloudTrail", "! cloudtrail:LookupEvents access denied, 0.1s"]
         assert "full policy: docs/cloudtrail.md" in " ".join(output_lines)
 
     def test_what_was_not_asked_is_neither_fine_nor_a_failure(self, demo: Migration, use_sources: Any):
@@ -97,7 +97,7 @@ class TestDoctor:
         result = run("doctor")
         assert result.exit_code == 1
         output_lines = lines(result.stdout)
-        assert output_lines[4] == "✘ a denied, 0.1s"
+        assert output_lines[4] == "✘ a access denied, 0.1s"
         assert output_lines[-6:] == [
             "– photo-ec2 not checked",
             "– photo-ecs not checked",

@@ -47,7 +47,7 @@ def test_with_json_a_page_is_written_only_with_out(configured: Migration, tmp_pa
 def test_an_empty_archive_exits_with_3(configured: Migration) -> None:
     result = run("retrospective")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert result.stderr.startswith("The archive holds nothing of this source yet.")
+    assert result.stderr.startswith("No data of this source in the archive yet.")
 
 
 def test_an_unwritable_page_exits_with_3(configured: Migration, tmp_path: Path) -> None:

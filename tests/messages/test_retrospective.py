@@ -22,7 +22,7 @@ MORNING = int(datetime(2026, 11, 8, 6, 34, tzinfo=UTC).timestamp())
         (90, 340, 214, "214 excess errors vs. EC2 (95% CI 90 to 340) of 270 in total."),
         (-80, -20, -50, "50 fewer errors than at EC2's rate (95% CI −80 to −20) of 270 in total."),
         (-20, 60, 20, "270 errors: no significant excess vs. EC2 (20; 95% CI −20 to 60)."),
-        (None, None, 3, "Too few requests in parallel to estimate errors beyond EC2's rate."),
+        (None, None, 3, "Too few requests on both fleets at once to estimate excess errors vs. EC2."),
     ],
 )
 def test_excess_errors(lower: float | None, upper: float | None, estimate: float, expected: str) -> None:
@@ -42,13 +42,13 @@ def test_rollbacks() -> None:
 
 
 def test_merged_swaps() -> None:
-    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.0)) == "weights off 12 min for a blue/green swap"
-    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.05)) == "before it 5% for 12 min"
+    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.0)) == "weights off for 12 min (blue/green swap)"
+    assert retrospective.merged_swap(MergedSwap(MORNING, 720, 0.05)) == "5% for 12 min before"
 
 
 def test_basis_of_a_p95() -> None:
     texts = {basis: retrospective.p95_basis(PhaseP95(0.2, basis)) for basis in ("window", "hours", "periods")}  # type: ignore[arg-type]
-    assert texts == {"window": "of all answers", "hours": "median of hours", "periods": "median of periods"}
+    assert texts == {"window": "all responses", "hours": "median of hours", "periods": "median of periods"}
     assert retrospective.p95_basis(None) == ""
 
 
@@ -62,12 +62,12 @@ def before_after_result(*, complete: bool, clocks: bool = False) -> BeforeAfter:
 
 def test_compared_weeks() -> None:
     assert before_after.compared_weeks(before_after_result(complete=False), TOKYO, now=NOW) == (
-        "The week before the first step (18 Sep 10:00 – 25 Sep 10:00 JST) against the time since the last step: 1d so far "
-        "(24 Nov 09:00 – 25 Nov 09:00 JST). It is complete after a week. 24 hours of the same weekdays could be paired, on 1 day. "
-        "One day is one observation: a difference has an interval from 5 paired days on."
+        "Week before the first step (18 Sep 10:00 – 25 Sep 10:00 JST) vs. 1d since the last (24 Nov 09:00 – 25 Nov "
+        "09:00 JST); complete after a week. 24 hours paired by weekday and hour, on 1 day. One day is one "
+        "observation; a CI needs 5 paired days."
     )
     assert before_after.compared_weeks(before_after_result(complete=True, clocks=True), TOKYO, now=NOW).endswith(
-        "The clocks changed in between: hours are paired by the wall clock."
+        "Daylight saving time changed in between; hours are paired by local time."
     )
 
 
@@ -94,11 +94,12 @@ def test_at_most_three_gaps_are_listed() -> None:
     day = timedelta(days=1)
     spans = [(NOW - days * day, NOW - days * day + timedelta(hours=1)) for days in range(5, 0, -1)]
     assert retrospective.gaps(spans, TOKYO, now=NOW) == (
-        "Without any number: 19 Nov 15:00–16:00 JST; 20 Nov 15:00–16:00 JST; 21 Nov 15:00–16:00 JST, and 2 more. Nothing is made up for these times."
+        "No data: 19 Nov 15:00–16:00 JST; 20 Nov 15:00–16:00 JST; 21 Nov 15:00–16:00 JST, and 2 more (not "
+        "interpolated)."
     )
 
 
 def test_bucket_note() -> None:
     assert retrospective.bucket_note(3600).startswith(
-        "Each point is 1h: counts are summed, exactly; a percentile cannot be merged"
+        "Each point is 1h. Counts are exact sums. Percentiles cannot be merged"
     )

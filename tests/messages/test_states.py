@@ -10,7 +10,8 @@ from sources.base import HealthState
 
 @pytest.mark.parametrize("state", get_args(HealthState))
 def test_each_state_of_a_source_has_a_label(state: HealthState) -> None:
-    assert str(states.STATE_LABELS[state]) == {"up": "OK", "down": "unavailable"}.get(state, state)
+    labels = {"up": "OK", "down": "unavailable", "denied": "access denied"}
+    assert str(states.STATE_LABELS[state]) == labels.get(state, state)
 
 
 def test_names_of_sources() -> None:

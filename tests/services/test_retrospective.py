@@ -170,7 +170,7 @@ def test_without_a_step_there_is_data_and_no_impact(tmp_path: Path) -> None:
         data = build_outline(archive, "mackerel", end=time_of(7))
         assert data is not None
         assert (data.window, data.first_step) == (Window(FIRST_DAY, time_of(7)), None)
-        assert opening(MIGRATION, data, now=NOW).startswith("No step is known:")
+        assert opening(MIGRATION, data, now=NOW).startswith("No weight changes recorded:")
         data = build_retrospective(archive, MIGRATION, data)
         assert (data.before_after, data.rollbacks, data.canary_requests) == (None, (), 0)
 

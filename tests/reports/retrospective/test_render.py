@@ -64,8 +64,8 @@ def test_every_phase_has_its_verdict(report: RetrospectiveReport) -> None:
 def test_nothing_compared_is_not_known(report: RetrospectiveReport) -> None:
     story = replace(report.retrospective, excess_errors=excess_errors([]), canary_requests=None)
     assert impact_sentences(MIGRATION, story, now=NOW)[:3] == [
-        "The number of requests that ECS served is not known.",
-        "Too few requests in parallel to estimate errors beyond EC2's rate.",
+        "Requests served by ECS: unknown.",
+        "Too few requests on both fleets at once to estimate excess errors vs. EC2.",
         "Rollback 25% → 0%, 11 Mar 15:20 UTC, 16 min after the first alert, effective within 5 min. (Back to 0%)",
     ]
     impact = replace(report, retrospective=story).json()["impact"]

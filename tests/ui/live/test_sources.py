@@ -54,5 +54,5 @@ def test_supplementary_source_without_permission_is_a_note(
     app.archive.events.save_events(Events(WINDOW, NOW_S, problems=(problem,), complete=False), "cloudtrail")
     sources_section(app, "cloudwatch", NO_DATA, NOW)
     row = next(part for part in rendered[0].split("<tr>") if part.startswith("<th scope='row'>CloudTrail</th>"))
-    assert "<span class='note'>denied" in row and "'bad'" not in row
+    assert "<span class='note'>access denied" in row and "'bad'" not in row
     assert "Allow `cloudtrail:LookupEvents` in the IAM policy" in row

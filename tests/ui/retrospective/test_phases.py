@@ -58,7 +58,7 @@ def state(test: AppTest) -> tuple[int, str, float]:
     (table,) = (html.proto.body for html in test.get("html") if "class='phases" in html.proto.body)
     texts = [item.proto.text for item in test.get("progress")]
     (timer,) = test.get("bidi_component")
-    return table.count("being judged …"), "".join(texts), json.loads(timer.proto.json)["every"]
+    return table.count("judging …"), "".join(texts), json.loads(timer.proto.json)["every"]
 
 
 def test_each_run_after_the_first_judges_one_phase_and_the_last_ends_the_timer(

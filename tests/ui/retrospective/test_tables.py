@@ -29,7 +29,7 @@ def test_every_judged_phase_has_its_verdict_and_the_reason(tmp_path: Path) -> No
     pages = [
         phases_table(MIGRATION, retrospective, known, now=NOW) for known in ({}, {first: judgements[first]}, judgements)
     ]
-    assert [page.count("being judged …") for page in pages] == [3, 2, 0]
+    assert [page.count("judging …") for page in pages] == [3, 2, 0]
     assert pages[2].count("CI within the margin.") == 4  # two critical criteria of two phases
     assert "CI within the margin." in pages[1]
 

@@ -16,18 +16,18 @@ from ui.server.request_guard import EXPOSABLE_ENDPOINTS, Refusal, RequestGuard, 
 LOOPBACK_ONLY = ServerSettings()
 TEAM = ServerSettings(allowed_hosts=("dashboard.example.com", "10.0.0.5"))
 HOST_REFUSED = (
-    "This dashboard does not serve the host “{host}”: add it to allowed_hosts under [server] in migration.toml, or to MIGRATION_ALLOWED_HOSTS, "
-    "and restart the dashboard."
+    "Host “{host}” is not allowed. Add it to allowed_hosts under [server] in migration.toml, or to "
+    "MIGRATION_ALLOWED_HOSTS, then restart."
 )
 SITE_REFUSED = (
-    "Requests from pages of other sites are refused; if this is the dashboard's own page, the proxy in front must pass on the browser's Host header "
-    "instead of “{host}”."
+    "Cross-site request blocked. If this is the dashboard's own page, the proxy must forward the browser's Host "
+    "header instead of “{host}”."
 )
 ENDPOINT_REFUSED = (
-    'No page uses this endpoint of Streamlit, so it is refused: if you need it, add "{name}" to expose under [server] in migration.toml, '
-    "and restart the dashboard."
+    'Endpoint disabled: no page uses it. To enable it, add "{name}" to expose under [server] in migration.toml, '
+    "then restart."
 )
-NO_HOST = Refusal(400, "The request has no valid Host header, which HTTP/1.1 requires.")
+NO_HOST = Refusal(400, "Missing or invalid Host header (required by HTTP/1.1).")
 
 
 def make_scope(path: str = "/", *, kind: str = "http", scheme: str = "", **headers: str | list[str]) -> Scope:
@@ -90,7 +90,7 @@ def test_an_invalid_configuration_allows_loopback_only() -> None:
     refusal = check_request(make_scope(host="dashboard.example.com"), None)
     assert refusal == Refusal(
         403,
-        "The configuration is invalid, so this dashboard serves only its own machine: correct the errors in its log, then restart it.",
+        "Invalid configuration: only local connections are served. Fix the errors in the log, then restart.",
     )
 
 
@@ -201,7 +201,7 @@ def test_endpoints_that_no_page_uses_are_refused_unless_exposed(path: str, name:
 @pytest.mark.parametrize("path", ["/_stcore/script-health-check", "/_stcore/", "/_stcore/Metrics", "/_stcore/healthy"])
 def test_an_endpoint_of_a_later_streamlit_is_refused(path: str) -> None:
     refusal = check_request(make_scope(path), LOOPBACK_ONLY)
-    assert refusal == Refusal(403, "No page uses this endpoint of Streamlit, so it is refused.")
+    assert refusal == Refusal(403, "Endpoint disabled: no page uses it.")
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ def test_plotlyjs_is_cached_forever_and_compressed_with_brotli_from_the_second_r
     while headers["content-encoding"] != "br" and time.monotonic() < deadline:
         _status, headers, body = get(server, PLOTLY, Accept_Encoding="gzip, br")
     assert brotli.decompress(body) == plain
+    assert headers.get_all("content-encoding") == ["br"] and headers.get_all("content-length") == [str(len(body))]
 
 
 def test_the_document_preloads_what_it_needs_late_and_a_small_font(server: DashboardServer) -> None:

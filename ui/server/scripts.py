@@ -37,7 +37,7 @@ class KeptScripts:
         if not _may_be_kept(scope):
             await self.app(scope, receive, send)
         elif kept := self._kept.get(scope["path"]):
-            await send(kept.start)
+            await send({**kept.start, "headers": list(kept.start["headers"])})
             await send({"type": "http.response.body", "body": kept.body})
         else:
             await self._pass_on(scope, receive, send)
@@ -49,7 +49,8 @@ class KeptScripts:
         async def collect(message: Event) -> None:
             nonlocal start
             if message["type"] == "http.response.start":
-                start = message if _is_kept(message) else None
+                # A copy: what is around this middleware changes the headers of the message.
+                start = {**message, "headers": list(message["headers"])} if _is_kept(message) else None
             elif start is not None:
                 body.extend(message.get("body", b""))
                 if not message.get("more_body"):

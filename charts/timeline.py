@@ -1,6 +1,7 @@
 """A whole migration on one time axis: weights, error rate and latency of both fleets in three panels, and a strip of events."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from charts.base.layout import (
 from charts.base.palette import fleet_line
 from charts.base.ticks import value_ticks
 from charts.base.traces import x_values
-from domain import FLEETS, Event, EventKind, FleetName
+from domain import FLEETS, Event, EventKind, FleetName, Window
 from messages import charts
 from messages import retrospective as text
 
@@ -35,19 +36,33 @@ STRIP, WEIGHTS, ERRORS, LATENCY = (0.96, 1.0), (0.765, 0.91), (0.4, 0.71), (0.0,
 MIN_EXPECTED_ERRORS = 10
 PEAK_CUTOFF = 6.0  # a peak that exceeds the 98th percentile by this factor is cut off and labelled
 MARKER_SPACING = 0.011  # as a share of the chart's width
+NUMBER_SPACING, MAX_NUMBERS = 0.03, 3  # of numbers of incidents in one label
 
 # If markers would overlap, the one with the lowest number is drawn.
 _BY_PRIORITY: tuple[EventKind, ...] = ("rollback", "alarm", "note", "alert", "deployment", "annotation", "weight")
 EVENT_PRIORITY = {kind: priority for priority, kind in enumerate(_BY_PRIORITY)}
 
 
+@dataclass(frozen=True, slots=True)
+class IncidentMark:
+    """The number of an incident, and where it is drawn: of errors, or `is_slow`."""
+
+    number: int
+    is_slow: bool
+    window: Window
+
+
 def timeline_figure(
-    timeline: Timeline, steps: Sequence[ShareStep], frame: ChartFrame, events: Sequence[Event]
+    timeline: Timeline,
+    steps: Sequence[ShareStep],
+    frame: ChartFrame,
+    events: Sequence[Event],
+    incidents: Sequence[IncidentMark] = (),
 ) -> go.Figure:
     """Three panels on one x axis, and a strip of event markers on top.
 
     The canary's configured share as a filled step line, its observed share as a thin line; error rates in %; p95 in ms as a line, with the
-    range of the merged periods as a band. Gaps stay gaps.
+    range of the merged periods as a band. Gaps stay gaps. Incidents are numbered in the panel of what went wrong.
     """
     palette = frame.palette
     x = x_values(timeline.ts, np.diff(timeline.ts, append=timeline.ts[-1:] + timeline.bucket_s), frame)
@@ -77,12 +92,15 @@ def timeline_figure(
     top_rate, top_p95 = _axis_top(rates.values()), _axis_top(p95.values())
     layout = _layout(frame, steps, top_rate, top_p95)
     marked = [event for event in events if event.kind in ("rollback", "note")]
-    layout["shapes"] = [*event_lines(frame, marked), *event_strips(frame, marked)]
+    visible = [mark for mark in incidents if mark.window.overlap(frame.window)]
+    bands = [_incident_band(mark, frame) for mark in visible]
+    layout["shapes"] = [*bands, *event_lines(frame, marked), *event_strips(frame, marked)]
     titles = ((WEIGHTS, text.PANEL_WEIGHTS), (ERRORS, text.PANEL_ERRORS), (LATENCY, text.PANEL_LATENCY))
     layout["annotations"] = [
         *(panel_label(str(name), domain, 11, palette, name="title") for domain, name in titles),
         *_event_markers(frame, events),
         *_peak_labels(timeline, rates, top_rate, frame),
+        *_incident_numbers(visible, frame),
         zone_label(frame),
     ]
     return go.Figure(data=data, layout=layout)
@@ -174,6 +192,42 @@ def _event_markers(frame: ChartFrame, events: Sequence[Event]) -> list[dict[str,
         position |= {"yanchor": "middle", "xanchor": "center"}
         markers.append(label(EVENT_SYMBOLS[event.kind], 13, frame.palette.ink, position, name=event.kind))
     return markers
+
+
+def _incident_band(mark: IncidentMark, frame: ChartFrame) -> dict[str, Any]:
+    """The time of an incident in its panel, with an outline, because minutes among weeks have no width."""
+    start, end = max(mark.window.start, frame.window.start), min(mark.window.end, frame.window.end)
+    x = {"xref": "x", "x0": axis_time(start, frame), "x1": axis_time(end, frame)}
+    y0, y1 = LATENCY if mark.is_slow else ERRORS
+    band = {"type": "rect", "layer": "below", "yref": "paper", "y0": y0, "y1": y1, "name": "incident"}
+    colour = frame.palette.unattributed
+    return band | x | {"fillcolor": colour, "line": {"width": 1, "color": colour}}
+
+
+def _incident_numbers(marks: Sequence[IncidentMark], frame: ChartFrame) -> list[dict[str, Any]]:
+    """A label left of each band, at the top of its panel; incidents that are too close together share one."""
+    groups: list[list[IncidentMark]] = []
+    spacing_s = (frame.window.end - frame.window.start) * NUMBER_SPACING
+    for mark in sorted(marks, key=lambda mark: (mark.is_slow, mark.number)):
+        previous = groups[-1][-1] if groups else None
+        if previous and previous.is_slow == mark.is_slow and mark.window.start - previous.window.start < spacing_s:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+    labels = []
+    for group in groups:
+        first, last = group[0], group[-1]
+        numbers = [text.circled(mark.number) for mark in group]
+        name = "".join(numbers) if len(numbers) <= MAX_NUMBERS else f"{numbers[0]}–{numbers[-1]}"
+        x = axis_time(max(first.window.start, frame.window.start), frame)
+        position = {"x": x, "xref": "x", "xanchor": "right", "xshift": -2, "y": 1, "yanchor": "top"}
+        position["yref"] = f"{_axis_of(last)} domain"
+        labels.append(label(name, 15, frame.palette.ink, position, name="incident"))
+    return labels
+
+
+def _axis_of(mark: IncidentMark) -> str:
+    return "y3" if mark.is_slow else "y2"
 
 
 def _axis_top(lines: Iterable[FloatArray]) -> float:

@@ -12,9 +12,9 @@ from messages import retrospective as text
 from messages.endpoints import COPIED
 from messages.i18n import current_language
 from reports.retrospective.render import missing_data
-from reports.retrospective.summary import opening
+from reports.retrospective.summary import incident_marks, opening
 from reports.templating import render as render_html
-from services.retrospective import MigrationOutline, read_outline
+from services.retrospective import EvaluationsByWindow, MigrationOutline, read_outline
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
 from ui.chart_note import chart_note_form, choose_note_time
@@ -26,7 +26,7 @@ from ui.retrospective.notes import notes_section
 from ui.retrospective.phases import phases_section
 from ui.retrospective.steps import steps_section
 from ui.retrospective.tables import before_after_table, impact_list
-from ui.retrospective.view import TimelineOptions, retrospective_view, timeline_chart
+from ui.retrospective.view import TimelineOptions, known_phase_evaluations, retrospective_view, timeline_chart
 from ui.url import parse_range
 
 REFRESH_S = 60  # only during the backfill
@@ -85,28 +85,37 @@ def _results(app: AppContext, outline: MigrationOutline, window: Window, now: da
         st.html(Markup("<a class='add-note' href='#notes'>{}</a>").format(text.ADD_NOTE), width="content")
     tiles = st.empty()
     tiles.html(render_html("retrospective.tiles_loading", n=5 if app.migration.slo else 4))
-    _chart(app, outline, window, sentence, now)
+    evaluations = known_phase_evaluations(app, outline, now=now)
+    _chart(app, outline, window, sentence, evaluations, now=now)
     with st.spinner(str(text.COUNTING)):
         retrospective = retrospective_view(app, outline)
     if missing := missing_data(app.migration, retrospective, now=now):
         layout.note(" ".join(missing))
-    phases_section(app, retrospective, tiles)
+    phases_section(app, retrospective, evaluations, tiles)
     st.html(impact_list(app.migration, retrospective, now=now))
     st.html(before_after_table(app.migration, retrospective, now=now))
     steps_section(app, now=now)
     notes_section(app, outline, now=now)
 
 
-def _chart(app: AppContext, outline: MigrationOutline, window: Window, sentence: str, now: datetime) -> None:
+def _chart(
+    app: AppContext,
+    outline: MigrationOutline,
+    window: Window,
+    sentence: str,
+    evaluations: EvaluationsByWindow,
+    *,
+    now: datetime,
+) -> None:
     window_events = tuple(
         event for event in outline.events if event.ts < window.end and (event.until or event.ts) >= window.start
     )
     events.kind_filter(window_events)
     kinds = events.selected_kinds()
     shown = events.filter_by_kind(window_events, kinds)
-    chart, bucket_s = timeline_chart(
-        app, outline, TimelineOptions(window, shown, layout.theme(), sentence, current_language())
-    )
+    marks = incident_marks(outline, evaluations)
+    options = TimelineOptions(window, shown, layout.theme(), sentence, current_language(), marks)
+    chart, bucket_s = timeline_chart(app, outline, options)
     if chart is None:
         layout.empty_state(str(text.NO_DATA))
         return

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from analysis.parity.incidents import Incident
 from domain.window import MINUTE_S
 from services.evaluation import Evaluation
-from services.retrospective import EvaluationsByWindow, Retrospective
+from services.retrospective import EvaluationsByWindow, MigrationOutline, Retrospective
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,13 @@ def numbered_incidents(retrospective: Retrospective, evaluations: EvaluationsByW
     """Of the phases that are judged, in order of time."""
     found = sorted(_incidents(retrospective, evaluations), key=lambda item: item[0].window.start)
     return tuple(NumberedIncident(number, *item) for number, item in enumerate(found, start=1))
+
+
+def first_incidents(outline: MigrationOutline, evaluations: EvaluationsByWindow) -> tuple[Incident, ...]:
+    """In the order of their numbers, up to the first phase that is still to be judged: the numbers of these do not change any more."""
+    known = takewhile(lambda phase: phase.is_one_sided or phase.window in evaluations, outline.phases)
+    of_phases = [evaluations[phase.window].judgement.incidents for phase in known if phase.window in evaluations]
+    return tuple(sorted((item for items in of_phases for item in items), key=lambda item: item.window.start))
 
 
 def _incidents(

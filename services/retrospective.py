@@ -205,14 +205,13 @@ def evaluate_phase(
 
 
 def known_evaluations(
-    archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
+    archive: Archive, migration: Migration, outline: MigrationOutline, *, now: datetime
 ) -> dict[Window, Evaluation]:
     """The evaluations of phases, by their window, that need no computation. Raises ArchiveError."""
-    source, cache = retrospective.outline.source, _evaluations_of(archive)
-    phases = [row.phase for row in retrospective.phase_rows]
+    source, cache = outline.source, _evaluations_of(archive)
     known = {
         phase.window: cache.get((source, phase.window), _evaluation_version(archive, migration, source, phase, now))
-        for phase in phases
+        for phase in outline.phases
     }
     return {window: evaluation for window, evaluation in known.items() if evaluation}
 

@@ -195,8 +195,11 @@ def _shape_svg(shape: Mapping[str, Any], x: _Axis, paper: _Axis, ys: Mapping[str
         return Markup('<path d="M{:.1f},{:.1f}L{:.1f},{:.1f}" stroke="{}" stroke-width="{}"{}/>').format(
             x0, y0, x1, y1, line["color"], line["width"], _dash_attribute(line)
         )
-    return Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}"/>').format(
-        min(x0, x1), min(y0, y1), abs(x1 - x0), abs(y1 - y0), shape["fillcolor"]
+    outline, stroke = shape["line"], Markup("")
+    if outline["width"]:
+        stroke = Markup(' stroke="{}" stroke-width="{}"').format(outline["color"], outline["width"])
+    return Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}"{}/>').format(
+        min(x0, x1), min(y0, y1), abs(x1 - x0), abs(y1 - y0), shape["fillcolor"], stroke
     )
 
 

@@ -16,7 +16,7 @@ from messages import retrospective as text
 from messages.parity import phase_name
 from reports.formats import creation_time, local_minute, slug
 from reports.judgement_json import SCHEMA, budget_json, decision_json, iso_time, migration_json, pick, window_json
-from reports.retrospective.summary import impact_sentences, impact_tiles, opening
+from reports.retrospective.summary import impact_sentences, impact_tiles, incident_marks, opening
 from reports.templating import environment
 from services import retrospective as service
 from services.evaluation import Evaluation
@@ -51,7 +51,8 @@ class RetrospectiveReport:
         outline, window = retrospective.outline, retrospective.outline.window
         sentence = opening(migration, outline, now=made_at)
         frame = chart_frame(migration, window)
-        figure = timeline_figure(self.retrospective.timeline, outline.share_steps, frame, outline.events)
+        marks = incident_marks(outline, self.evaluations)
+        figure = timeline_figure(self.retrospective.timeline, outline.share_steps, frame, outline.events, marks)
         numbered = numbered_incidents(retrospective, self.evaluations)
         return environment.get_template("retrospective.html.j2").render(
             tile_items=impact_tiles(migration, retrospective, len(numbered)),

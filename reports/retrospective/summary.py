@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
+from charts.timeline import IncidentMark
 from domain import Migration
 from messages import error_budget
 from messages import retrospective as text
-from services.retrospective import MigrationOutline, Retrospective
+from services.phase_incidents import first_incidents
+from services.retrospective import EvaluationsByWindow, MigrationOutline, Retrospective
 
 
 def opening(migration: Migration, outline: MigrationOutline, *, now: datetime) -> str:
@@ -39,6 +41,12 @@ def impact_tiles(
         burned, days = retrospective.budget_burned, migration.slo.days
         tiles.append(error_budget.tile(burned, migration.labels, slo=migration.slo, days=days))
     return tiles
+
+
+def incident_marks(outline: MigrationOutline, evaluations: EvaluationsByWindow) -> tuple[IncidentMark, ...]:
+    """The numbers of incidents that are known, for the chart."""
+    found = enumerate(first_incidents(outline, evaluations), start=1)
+    return tuple(IncidentMark(number, item.kind == "slow", item.window) for number, item in found)
 
 
 def impact_sentences(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:

@@ -10,7 +10,7 @@ from charts.base.events import EVENT_SYMBOLS
 from charts.base.frame import ChartFrame
 from charts.base.palette import PALETTES, Theme
 from charts.base.svg import figure_svg
-from charts.timeline import timeline_figure
+from charts.timeline import ERRORS, LATENCY, IncidentMark, timeline_figure
 from domain import Event, Window
 from tests.factories.evidence import MALICIOUS_TEXT
 from tests.factories.timelines import NAN, START, make_fleet_timeline, make_timeline
@@ -161,3 +161,48 @@ def test_an_empty_timeline_is_drawn() -> None:
     assert nothing.empty
     assert len(timeline_figure(nothing, (), frame(), ()).data) > 0
     assert np.isnan(nothing.canary_share).all()
+
+
+def mark(number: int, hour: float, *, is_slow: bool = False) -> IncidentMark:
+    start = START + int(hour * HOUR)
+    return IncidentMark(number, is_slow, Window(start, start + 600))
+
+
+def test_incidents_are_numbered_in_the_panel_of_what_went_wrong() -> None:
+    marks = [mark(1, 1), mark(2, 3.5, is_slow=True), mark(3, 7)]  # the last is after the window
+    figure = timeline_figure(example_timeline(), STEPS, frame(), (), marks)
+    numbers = [words for words in figure.layout.annotations if words.name == "incident"]
+    assert [(words.text, words.yref, str(words.x)[11:16]) for words in numbers] == [
+        ("①", "y2 domain", "10:00"),
+        ("②", "y3 domain", "12:30"),
+    ]
+    bands = [shape for shape in figure.layout.shapes if shape.name == "incident"]
+    assert [((band.y0, band.y1), str(band.x0)[11:16], str(band.x1)[11:16]) for band in bands] == [
+        (ERRORS, "10:00", "10:10"),
+        (LATENCY, "12:30", "12:40"),
+    ]
+    svg = figure_svg(figure, "A chart")
+    assert svg.count("①") == 1 and svg.count("②") == 1
+    assert svg.count(' stroke="rgba(110,112,125,0.38)" stroke-width="1"/>') == 2, "minutes have no width in weeks"
+    assert not [
+        words
+        for words in timeline_figure(example_timeline(), STEPS, frame(), ()).layout.annotations
+        if words.name == "incident"
+    ]
+
+
+def test_incidents_that_are_close_together_share_a_label() -> None:
+    def labels(*marks: IncidentMark) -> list[str]:
+        layout = timeline_figure(example_timeline(), STEPS, frame(), (), marks).layout
+        return [words.text for words in layout.annotations if words.name == "incident"]
+
+    assert labels(mark(1, 1), mark(2, 1.1), mark(3, 2)) == ["①②", "③"]
+    assert labels(*(mark(number, 1 + number / 20) for number in range(1, 6))) == ["①–⑤"]
+    assert labels(mark(1, 1), mark(2, 1.1, is_slow=True), mark(3, 1.2)) == ["①", "③", "②"]
+
+
+def test_an_incident_that_began_before_the_window_stands_at_its_edge() -> None:
+    early = IncidentMark(1, False, Window(START - HOUR, START + 600))
+    layout = timeline_figure(example_timeline(), STEPS, frame(), (), [early]).layout
+    (number,) = [words for words in layout.annotations if words.name == "incident"]
+    assert str(number.x)[11:16] == "09:00"

@@ -49,4 +49,4 @@ def _csv_file(app: AppContext, outline: MigrationOutline, language: str) -> byte
     """With the verdicts that are known."""
     retrospective = retrospective_view(app, outline)
     with in_language(language):
-        return phases_csv(retrospective, known_evaluations(app.archive, app.migration, retrospective, now=utc_now()))
+        return phases_csv(retrospective, known_evaluations(app.archive, app.migration, outline, now=utc_now()))

@@ -1,5 +1,6 @@
 """The phases of a migration: the table at first with the verdicts that are known, then with each as soon as it is computed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +14,7 @@ from messages import retrospective as text
 from messages.errors.sources import format_archive_problem
 from reports.templating import render
 from services.evaluation import Evaluation
-from services.retrospective import Retrospective, evaluate_phase, known_evaluations
+from services.retrospective import Retrospective, evaluate_phase
 from ui.app_context import AppContext
 from ui.components import heartbeat
 from ui.controls import page_checkpoint, query_params
@@ -32,15 +33,16 @@ class _Judging:
     is_drawn: bool = False
 
 
-def phases_section(app: AppContext, retrospective: Retrospective, tiles: DeltaGenerator) -> None:
-    """The incidents and the table, and the numbers in `tiles`, a placeholder above them.
+def phases_section(
+    app: AppContext, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation], tiles: DeltaGenerator
+) -> None:
+    """The incidents and the table, and the numbers in `tiles`, a placeholder above them. `evaluations`: those that are known.
 
     The fragment judges one phase in each of its runs, after the page was drawn: clicks wait for one phase at most, and a closed page ends it.
 
     Raises ArchiveError.
     """
-    read = partial(known_evaluations, app.archive, app.migration, retrospective, now=utc_now())
-    judging = _Judging(app.archive.last_view("phase evaluations", retrospective.outline.source, None, read))
+    judging = _Judging(dict(evaluations))
     compared = _compared(retrospective)
     complete = all(phase.window in judging.evaluations for phase in compared)
     tiles.html(tables.tiles(app.migration, retrospective, judging.evaluations, complete=complete))

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,10 +11,17 @@ import streamlit as st
 from analysis.retrospective.timeline import Timeline
 from charts.base.frame import chart_frame
 from charts.base.palette import Theme
-from charts.timeline import timeline_figure
+from charts.timeline import IncidentMark, timeline_figure
 from domain import Event, Window
 from messages import retrospective as text
-from services.retrospective import MigrationOutline, Retrospective, build_retrospective, read_timeline
+from services.evaluation import Evaluation
+from services.retrospective import (
+    MigrationOutline,
+    Retrospective,
+    build_retrospective,
+    known_evaluations,
+    read_timeline,
+)
 from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
 from ui.controls import page_checkpoint
@@ -28,6 +36,7 @@ class TimelineOptions:
     theme: Theme
     sentence: str
     language: str
+    incidents: tuple[IncidentMark, ...] = ()
 
 
 def retrospective_view(app: AppContext, outline: MigrationOutline) -> Retrospective:
@@ -37,6 +46,12 @@ def retrospective_view(app: AppContext, outline: MigrationOutline) -> Retrospect
         return _cached_retrospective(app, outline, app.archive.metrics.cache_key(outline.window, outline.source))
 
     return app.archive.last_view("retrospective", outline.source, None, read)
+
+
+def known_phase_evaluations(app: AppContext, outline: MigrationOutline, *, now: datetime) -> dict[Window, Evaluation]:
+    """The evaluations that need no computation, by window of the phase. Raises ArchiveError."""
+    read = partial(known_evaluations, app.archive, app.migration, outline, now=now)
+    return app.archive.last_view("phase evaluations", outline.source, None, read)
 
 
 def timeline_chart(app: AppContext, outline: MigrationOutline, options: TimelineOptions) -> tuple[bytes | None, int]:
@@ -76,6 +91,6 @@ def _cached_timeline_chart(
     if timeline.empty:
         return None, timeline.bucket_s
     frame = chart_frame(_app.migration, options.window, theme=options.theme)
-    figure = timeline_figure(timeline, outline.share_steps, frame, options.events)
+    figure = timeline_figure(timeline, outline.share_steps, frame, options.events, options.incidents)
     alt_text = text.chart_alternative(options.sentence)
     return chart_payload(figure, alt_text, with_notes=True), timeline.bucket_s

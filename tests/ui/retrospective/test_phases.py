@@ -47,7 +47,7 @@ def page(archive: Archive) -> AppTest:
     kwargs = {
         "app": App(archive),
         "retrospective": retrospective,
-        "evaluations": service.known_evaluations(archive, MIGRATION, retrospective, now=NOW),
+        "evaluations": service.known_evaluations(archive, MIGRATION, retrospective.outline, now=NOW),
     }
     return AppTest.from_function(page_script, kwargs=kwargs, default_timeout=60)
 
@@ -85,7 +85,7 @@ def test_known_verdicts_are_shown_at_once(archive: Archive, page: AppTest) -> No
     retrospective = page.kwargs["retrospective"]
     for _ in service.phase_evaluations(archive, MIGRATION, retrospective, now=NOW):
         pass
-    page.kwargs["evaluations"] = service.known_evaluations(archive, MIGRATION, retrospective, now=NOW)
+    page.kwargs["evaluations"] = service.known_evaluations(archive, MIGRATION, retrospective.outline, now=NOW)
     assert state(page.run()) == (0, "", 0)
 
 
@@ -107,4 +107,4 @@ def test_a_note_which_may_explain_an_incident_makes_every_decision_anew(archive:
     retrospective = page.kwargs["retrospective"]
     assert len(dict(service.phase_evaluations(archive, MIGRATION, retrospective, now=NOW))) == 4
     archive.notes.add(int(NOW.timestamp()), "Explained", "Mika")
-    assert service.known_evaluations(archive, MIGRATION, retrospective, now=NOW) == {}
+    assert service.known_evaluations(archive, MIGRATION, retrospective.outline, now=NOW) == {}

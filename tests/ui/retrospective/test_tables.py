@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from charts.timeline import IncidentMark
 from domain import Slo
 from reports.retrospective.phases_csv import phases_csv
 from reports.retrospective.render import build_report
+from reports.retrospective.summary import incident_marks
 from reports.templating import render
 from services.phase_incidents import numbered_incidents
 from services.retrospective import build_retrospective, phase_evaluations, read_outline
@@ -45,6 +47,11 @@ def test_incidents_are_numbered_with_their_detection_and_rollback(tmp_path: Path
     (item,) = numbered_incidents(retrospective, evaluations)
     assert (item.number, item.rolled_back_s) == (1, 1200)
     assert numbered_incidents(retrospective, {}) == ()
+    assert incident_marks(outline, evaluations) == (IncidentMark(1, False, item.incident.window),)
+    first, second = (row.phase.window for row in retrospective.phase_rows[:2])
+    assert incident_marks(outline, {second: evaluations[second]}) == (), "an earlier phase may have the first number"
+    assert len(incident_marks(outline, {window: evaluations[window] for window in (first, second)})) == 1
+    assert report.html().count("①") == 2, "in the chart and in the list"
     html = incident_list(MIGRATION, retrospective, evaluations)
     assert "<b>①</b> 11 Mar 15:00–15:20 UTC" in html and "rolled back after 20 min" in html
     assert "No incidents." in incident_list(MIGRATION, retrospective, {})

@@ -34,7 +34,7 @@ from ui.assets import ASSETS
 from ui.server.connections import ServerSetup, is_unprotected
 from ui.server.document import StyledDocument
 from ui.server.health import LIVENESS_WAIT_S, SourceStates
-from ui.server.memory import return_freed_memory
+from ui.server.memory import configure_allocator, return_freed_memory
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
 from ui.server.scripts import KeptScripts
 from ui.server.small_fonts import SmallFonts
@@ -179,6 +179,7 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
 
 
 os.umask(PRIVATE_UMASK)
+configure_allocator()
 sys.setswitchinterval(SWITCH_INTERVAL_S)
 pa.set_memory_pool(pa.system_memory_pool())  # numpy can use what Arrow has freed: a page takes up to 50 MB less
 configure_logging(default_level="INFO")

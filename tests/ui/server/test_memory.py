@@ -26,8 +26,17 @@ def test_freed_memory_is_returned_again_and_again(monkeypatch: pytest.MonkeyPatc
     assert kept == [0, 0, 0]
 
 
+def test_large_arrays_are_mapped_and_threads_share_two_heaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = dict[int, int]()
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: SimpleNamespace(mallopt=settings.__setitem__))
+    memory.configure_allocator()
+    assert settings == {-3: 2**20, -8: 2}
+
+
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 def test_without_glibc_there_is_nothing_to_do(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory.sys, "platform", platform)
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: SimpleNamespace())
     asyncio.run(memory.return_freed_memory())
+    memory.configure_allocator()

@@ -1,7 +1,7 @@
 """Runs of batch jobs, parsed from the metrics they report: start, end, result, and whether they took unusually long. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 from typing import Literal
@@ -114,7 +114,8 @@ def _flag_slow(runs: Sequence[Run]) -> tuple[Run, ...]:
         if run.duration_s is not None:
             is_slow = None if n_before < MIN_RUNS else run.duration_s > thresholds[n_before]
             n_before += run.result != "failed"
-        flagged.append(replace(run, is_slow=is_slow))
+        # dataclasses.replace takes five times as long, for thousands of runs.
+        flagged.append(Run(run.started_at, run.ended_at, run.reported_at, run.duration_s, run.result, is_slow))
     return tuple(flagged)
 
 

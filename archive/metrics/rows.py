@@ -169,6 +169,12 @@ def finest_resolution(rows: Rows, covered: CoveredByCode) -> Rows:
 
 def resolutions(rows: Rows, covered: Mapping[int, Iterable[Window]], window: Window) -> tuple[tuple[Window, int], ...]:
     """Which period serves which part of `window`, in order: the finest of the rows', or without rows the finest of `covered` (by period)."""
+    if len(periods := {*_periods(rows), *covered}) == 1:  # the usual case: one period serves all
+        [period_s] = periods
+        answered = merge_windows(covered.get(period_s, ()))
+        others = _covered_windows(rows.where(~_inside(rows.ts, period_s, answered)), period_s)
+        merged = merge_windows((*answered, *others))
+        return tuple((part, period_s) for other in merged if (part := other.overlap(window)))
     groups = [(period_s, _covered_windows(rows, period_s)) for period_s in _periods(rows)]
     groups += [(period_s, tuple(covered[period_s])) for period_s in sorted(covered)]
     served: dict[int, tuple[Window, ...]] = {}

@@ -1,6 +1,10 @@
 """Rows as arrays: the choice of a resolution, and how answers replace rows."""
 
+from itertools import pairwise
+
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archive.metrics import rows
 from domain import assemble, check_frame, empty_frame
@@ -34,6 +38,24 @@ def test_three_resolutions_are_decided_from_the_finest_up():
     points = create_rows((0, 0, 60, 9.0), (0, 0, 5, 5.0), (0, 5, 5, 5.0), (0, 0, 1, 1.0), (1, 0, 60, 9.0))
     covered = {0: {60: (minute_window(0, 5),), 300: (minute_window(5, 60),)}, 1: {3600: (minute_window(0, 60),)}}
     assert as_tuples(rows.finest_resolution(points, covered)) == [(0, 0, 1, 1.0), (0, 5, 5, 5.0), (1, 0, 60, 9.0)]
+
+
+MINUTES = st.integers(0, 40)
+SPANS = st.tuples(MINUTES, MINUTES).filter(lambda span: span[0] < span[1])
+
+
+@given(st.lists(MINUTES, min_size=1), st.lists(SPANS), SPANS)
+def test_one_period_is_served_where_it_has_rows_or_an_answer(minutes, spans, window):
+    points = create_rows(*((0, minute, 1, 1.0) for minute in sorted(minutes)))
+    covered = [minute_window(*span) for span in spans]
+    served = rows.resolutions(points, {60: covered}, minute_window(*window))
+    expected = {minute for minute in range(*window) if minute in minutes or any(a <= minute < b for a, b in spans)}
+    assert {
+        minute for part, _ in served for minute in range((part.start - NOON) // 60, (part.end - NOON) // 60)
+    } == expected
+    assert all(earlier.end < later.start for (earlier, _), (later, _) in pairwise(served))
+    # Another period without rows and answers changes nothing.
+    assert served == rows.resolutions(points, {60: covered, 300: ()}, minute_window(*window))
 
 
 def test_an_answer_replaces_all_of_its_series_in_its_window_and_period():

@@ -1,6 +1,6 @@
 """Statistics: tidy frames in, frozen dataclasses out. Pure: no I/O, no clock, no page."""
 
-from analysis.alarms.alarms import Alarm, AlarmState, AlarmValue, find_alarms
+from analysis.alarms.alarms import Alarm, AlarmState, AlarmValue, LabelledAlarm, find_alarms
 from analysis.alarms.rules import ALARM_RULES, AlarmData, AlarmRule, SplitShares
 from analysis.parity.judge import TRACE_COLUMNS, judge, trace
 from analysis.parity.samples import is_needed

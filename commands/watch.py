@@ -27,6 +27,7 @@ from messages.errors.sources import shorten
 from reports.judgement_json import (
     alarms_json,
     decision_json,
+    event_json,
     iso_time,
     migration_json,
     pick,
@@ -99,7 +100,7 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot, evaluation: Eva
         "alb_5xx": snapshot.alb_5xx,
         "alb_5xx_rate": None,
         **alarms_json(snapshot.alarms, _labels(migration)),
-        "events": [{"at": iso_time(event.ts), **pick(event, "kind", "title", "open")} for event in snapshot.events],
+        "events": [event_json(event) for event in snapshot.events],
         "problems": problems_json(snapshot.problems, snapshot.archive_problem),
     }
 
@@ -181,4 +182,4 @@ def _subtitle(migration: Migration, snapshot: WatchSnapshot) -> str:
 def _event(migration: Migration, event: Event, now: datetime) -> Text:
     at = times.clock(datetime.fromtimestamp(event.ts, UTC), migration.zone, now=now)
     style = BAD if event.open and event.kind in ("alarm", "alert") else FAINT
-    return plain(f"{at}  {event.kind}  {event_text.title_with_author(event)}", style)
+    return plain(f"{at}  {event_text.kind(event, migration.labels)}  {event_text.title_with_author(event)}", style)

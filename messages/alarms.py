@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from analysis import Alarm, AlarmRule, AlarmValue
-from domain import FleetName
+from analysis import Alarm, AlarmRule, AlarmValue, LabelledAlarm
+from domain import Event, FleetName
+from domain.serialization import from_json
 from messages import numbers
 from messages.i18n import LazyText, _, comma_list, lazy
 
@@ -43,8 +44,16 @@ def sentence(alarm: Alarm, labels: Mapping[FleetName, str]) -> str:
 
 
 def detail(alarm: Alarm, labels: Mapping[FleetName, str]) -> str:
-    """Of an event."""
     return _("{heading}: {sentence}.").format(heading=HEADING, sentence=sentence(alarm, labels))
+
+
+def event_texts(event: Event) -> tuple[str, str]:
+    """Title and detail of the event of an alarm: of its values; those of an older version are stored as sentences."""
+    try:
+        stored = from_json(LabelledAlarm, event.detail)
+    except ValueError:
+        return event.title, event.detail
+    return title(stored.alarm, stored.labels), detail(stored.alarm, stored.labels)
 
 
 def since(sentence: str, time: str) -> str:

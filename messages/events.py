@@ -1,9 +1,9 @@
 """Messages for events: short titles, details, authors and lists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from domain import ChangeTool, Event, EventKind, WeightChange
-from messages import numbers
+from domain import FLEETS, ChangeTool, Event, EventKind, FleetName, WeightChange
+from messages import alarms, numbers
 from messages.i18n import LazyText, _, comma_list, lazy, plural
 from messages.steps import ENTERED
 
@@ -45,7 +45,9 @@ def short_title(event: Event) -> str:
     if event.kind == "weight" and change:
         share = _share(change.after)
         return _("{step} ({origin})").format(step=share, origin=ENTERED) if change.origin == "entered" else share
-    return _operation(change) if change else event.title
+    if change:
+        return _operation(change)
+    return alarms.event_texts(event)[0] if event.kind == "alarm" else event.title
 
 
 def title(event: Event) -> str:
@@ -62,13 +64,32 @@ def step(change: WeightChange) -> str:
     return _("{step} ({origin})").format(step=text, origin=ENTERED) if change.origin == "entered" else text
 
 
-def details(event: Event, format_time: Callable[[int], str]) -> tuple[str, ...]:
+def detail(event: Event) -> str:
+    """External text, but for an alarm."""
+    return alarms.event_texts(event)[1] if event.kind == "alarm" else event.detail
+
+
+def kind(event: Event, labels: Mapping[FleetName, str]) -> str:
+    """ "alert", or "ECS deployment" of a fleet's."""
+    label = next((labels[fleet] for fleet in FLEETS if fleet == event.fleet), "")
+    if label and event.kind == "deployment":
+        return _("{fleet} deployment").format(fleet=label)
+    if label and event.kind == "rollback":
+        return _("{fleet} rollback").format(fleet=label)
+    return str(KINDS_SINGULAR[event.kind])
+
+
+def kind_and_title(event: Event, labels: Mapping[FleetName, str]) -> str:
+    return _("{kind}: {title}").format(kind=kind(event, labels), title=title(event))
+
+
+def details(event: Event, labels: Mapping[FleetName, str], format_time: Callable[[int], str]) -> tuple[str, ...]:
     """Lines with kind and title, author, time (`format_time` formats epoch seconds) and details."""
-    lines = [_("{kind}: {title}").format(kind=KINDS_SINGULAR[event.kind], title=title(event))]
+    lines = [kind_and_title(event, labels)]
     lines += [author(event.change)] if event.change else []
     lines.append(when(event, format_time))
-    if event.detail and not event.change:
-        lines += event.detail.splitlines()
+    if not event.change:
+        lines += detail(event).splitlines()
     return tuple(line for line in lines if line)
 
 

@@ -1,9 +1,7 @@
 """Messages of the evidence file and of `cli.py report`."""
 
-from domain import EventKind
 from messages import numbers
 from messages.command_help import command_help
-from messages.events import KINDS_SINGULAR
 from messages.i18n import _, lazy
 
 FILE = lazy("Evidence file")
@@ -64,10 +62,6 @@ OUT = lazy("Output file. Default: working directory, named after migration and w
 
 def better(direction: str) -> str:
     return {"lower": _("lower"), "higher": _("higher")}[direction]
-
-
-def kind(event_kind: EventKind) -> str:
-    return str(_("rollback") if event_kind == "rollback" else KINDS_SINGULAR[event_kind])
 
 
 def rows(count: int) -> str:

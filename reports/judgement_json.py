@@ -15,7 +15,7 @@ from archive import ArchiveProblem
 from archive.events.notes import acknowledged_incident
 from domain import ConfigIssue, Event, FleetName, Migration, Window
 from domain.decision import DecisionReason
-from messages import decision, fleet_requests, incidents, verdicts
+from messages import decision, events, fleet_requests, incidents, verdicts
 from messages.alarms import sentence
 from messages.errors import sources as errors
 from messages.errors.sources import Message
@@ -50,6 +50,11 @@ def migration_json(migration: Migration) -> dict[str, Any]:
 
 def window_json(window: Window) -> dict[str, str | None]:
     return {"from": iso_time(window.start), "to": iso_time(window.end)}
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """The title is a text, in the process's language."""
+    return {"at": iso_time(event.ts), "kind": event.kind, "title": events.title(event), "open": event.open}
 
 
 def message_json(message: Message) -> dict[str, str]:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import analysis
-from analysis import ALARM_RULES, Alarm, AlarmData, AlarmRule, AlarmState, SplitShares
+from analysis import ALARM_RULES, Alarm, AlarmData, AlarmRule, AlarmState, LabelledAlarm, SplitShares
 from analysis.alarms.rules import SCATTER_MINUTES
 from archive import Archive
 from domain import FLEETS, Event, FleetName, Migration, Series, Window
+from domain.serialization import to_json
 from domain.series import ALB_COUNTS
 from domain.window import DAY_S, MINUTE_S
-from messages import alarms as text
 from services.freshness import is_stale
 from sources.base import MetricSource
 
@@ -153,13 +153,12 @@ def _is_same(event: Event, alarm: Alarm) -> bool:
 
 
 def _event(migration: Migration, alarm: Alarm) -> Event:
-    labels = {fleet: migration.fleets[fleet].label for fleet in FLEETS}
     return Event(
         ts=alarm.start,
         until=alarm.until,
         kind="alarm",
-        title=text.title(alarm, labels),
-        detail=text.detail(alarm, labels),
+        title=f"{migration.labels[alarm.fleet]} {alarm.rule}",
+        detail=to_json(LabelledAlarm(alarm, migration.labels)),
         fleet=alarm.fleet,
         link="",
         source=ALARM_EVENTS,

@@ -61,10 +61,10 @@ def events_table(migration: Migration, events: Sequence[Event], kinds: Collectio
     rows = [
         (
             text.when(event, clock),
-            f"{EVENT_SYMBOLS[event.kind]} {text.KINDS_SINGULAR[event.kind]}: {text.title(event)}",
+            f"{EVENT_SYMBOLS[event.kind]} {text.kind_and_title(event, migration.labels)}",
             event.link if event.link.startswith("https://") else "",
             text.author(event.change) if event.change else "",
-            "" if event.change else " ".join(event.detail.splitlines()),
+            "" if event.change else " ".join(text.detail(event).splitlines()),
         )
         for event in shown
     ]

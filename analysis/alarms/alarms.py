@@ -58,6 +58,14 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelledAlarm:
+    """What the event of an alarm stores (JSON, as its detail): the values and both fleets' labels, from which each reader's sentence is made."""
+
+    alarm: Alarm
+    labels: Mapping[FleetName, str]
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmState:
     """The alarms of a time, oldest first. `checked_until`: the end of the newest minute with data (epoch seconds; None without any).
 

@@ -172,7 +172,7 @@ def _hover_text(events: Sequence[Event], frame: ChartFrame) -> str:
     first_char = 0 if frame.window.end - frame.window.start > DAY_S else len("2026-01-31 ")
     paragraphs = []
     for event in events[:_MAX_HOVER_EVENTS]:
-        details = text.details(event, lambda ts: axis_time(ts, frame)[first_char:])
+        details = text.details(event, frame.labels, lambda ts: axis_time(ts, frame)[first_char:])
         lines = [plotly_text(_shorten(line)) for line in details]
         paragraphs.append("<br>".join([f"{EVENT_SYMBOLS[event.kind]} {lines[0]}", *lines[1:]]))
     n_more = len(events) - _MAX_HOVER_EVENTS

@@ -15,7 +15,16 @@ from domain import FLEETS, Event, Migration
 from messages import retrospective as text
 from messages.parity import phase_name
 from reports.formats import creation_time, local_minute, slug
-from reports.judgement_json import SCHEMA, budget_json, decision_json, iso_time, migration_json, pick, window_json
+from reports.judgement_json import (
+    SCHEMA,
+    budget_json,
+    decision_json,
+    event_json,
+    iso_time,
+    migration_json,
+    pick,
+    window_json,
+)
 from reports.retrospective.summary import impact_sentences, impact_tiles, incident_marks, opening
 from reports.templating import environment
 from services import retrospective as service
@@ -193,4 +202,4 @@ def _before_after_json(comparison: BeforeAfter | None) -> dict[str, Any] | None:
 
 
 def _event_json(event: Event) -> dict[str, Any]:
-    return {"at": iso_time(event.ts), "until": iso_time(event.until), **pick(event, "kind", "title", "open")}
+    return {**event_json(event), "until": iso_time(event.until)}

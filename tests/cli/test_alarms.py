@@ -9,6 +9,7 @@ import pytest
 
 from archive import Archive
 from domain import Event, Window, load
+from messages import events
 from services.alarms import ALARM_EVENTS
 from tests.cli.conftest import json_output, lines, run
 from tests.factories.loopback_config import config_toml
@@ -83,7 +84,7 @@ def test_it_is_gone_when_it_is_over_and_kept_as_an_event(configure: Configure):
         assert data["alarms"] == [] and data["alarms_not_known"] == []
         assert "Alarm" not in run("judge", "--window", "45m", "--config", str(config)).stdout
         (event,) = alarm_events(config)
-    assert (event.source, event.fleet, event.title, event.open) == (
+    assert (event.source, event.fleet, events.title(event), event.open) == (
         ALARM_EVENTS,
         "canary",
         "ECS error rate 100%",
@@ -91,7 +92,8 @@ def test_it_is_gone_when_it_is_over_and_kept_as_an_event(configure: Configure):
     )
     assert event.until is not None and event.until - event.ts == 300
     assert re.fullmatch(
-        r"Alarm \(not a verdict\): error rate ECS 100% \(([\d,]+) of \1\), EC2 0% \(0 of [\d,]+\)\.", event.detail
+        r"Alarm \(not a verdict\): error rate ECS 100% \(([\d,]+) of \1\), EC2 0% \(0 of [\d,]+\)\.",
+        events.detail(event),
     )
 
 

@@ -8,6 +8,8 @@ import pytest
 from archive import Archive
 from collector.collector import Collector, CollectorConfig
 from domain import Event, Series
+from messages.alarms import event_texts as alarm_texts
+from messages.i18n import in_language
 from services.alarms import ALARM_EVENTS, AlarmStatus, alarm_saver, alarm_window, read_alarms, save_alarms
 from sources.base import TrafficSnapshot
 from sources.registry import Sources
@@ -66,8 +68,13 @@ def test_an_outage_from_the_first_minute_to_the_event_of_the_past(tmp_path: Path
         outages.poll(archive, 190)  # the outage has left the window of the rules
         assert stored(archive) == [(0, 10, False)]
         (event,) = archive.events.of_source(ALARM_EVENTS)
-    assert (event.kind, event.fleet, event.title) == ("alarm", "canary", "ECS error rate 90.0%")
-    assert event.detail == "Alarm (not a verdict): error rate ECS 90.0% (9,000 of 10,000), EC2 0% (0 of 10,000)."
+    assert (event.kind, event.fleet, event.title) == ("alarm", "canary", "ECS error_rate")
+    assert alarm_texts(event) == (
+        "ECS error rate 90.0%",
+        "Alarm (not a verdict): error rate ECS 90.0% (9,000 of 10,000), EC2 0% (0 of 10,000).",
+    )
+    with in_language("ja"):
+        assert alarm_texts(event)[0] == "ECS エラー率 90.0%"
 
 
 @both_engines

@@ -91,7 +91,7 @@ def phases_table(
 def _event(event: Event, migration: Migration, now: datetime) -> tuple[str, str]:
     """Tooltip and text."""
     clock = format_clock(event.ts, migration, now)
-    return shorten(event.detail, 300), f"{EVENT_SYMBOLS[event.kind]} {clock} {shorten(events.title(event), 80)}"
+    return shorten(events.detail(event), 300), f"{EVENT_SYMBOLS[event.kind]} {clock} {shorten(events.title(event), 80)}"
 
 
 def before_after_table(migration: Migration, retrospective: Retrospective, *, now: datetime) -> Markup:

@@ -92,7 +92,7 @@ def test_lasting_events_have_a_strip_clipped_to_the_window() -> None:
     assert hover_texts(event(5, "deployment", "web 2", until=10, detail="40 connections\na task")) == [
         "▲ deployment: web 2<br>23:05:00 to 23:10:00<br>40 connections<br>a task"
     ]
-    assert hover_texts(events[1]) == ["● alert: 5xx<br>since 01:50:00, open"]
+    assert hover_texts(events[1]) == ["● alert: 5xx<br>since 01:50:00, ongoing"]
 
 
 def test_simultaneous_events_share_a_line_with_their_number() -> None:

@@ -19,6 +19,7 @@ from archive import Archive
 from archive.access_logs.tables import CountedFile
 from archive.db.lease import LEASE_DURATION_S, Lease
 from domain import Window, utc_now
+from domain.decision import RoutesState
 from domain.log_counts import COUNTS, EXAMPLES
 from domain.window import MINUTE_S
 from sources.access_logs.base import DailyCounter, LogListing, LogSource, RemoteCounter
@@ -27,6 +28,7 @@ from sources.access_logs.filenames import LogFile
 from sources.base import Problem
 
 MAX_DOWNLOADS = 4  # at once
+MOSTLY = 0.9  # of the files of a window: all but its newest ones
 MAX_COUNTERS = 2  # batches counted at once, each on one processor, while another one is saved
 _PER_FILE_PROBLEMS = frozenset({"denied", "not_found", "bad_reply"})  # do not affect other files
 
@@ -59,6 +61,22 @@ class IngestProgress:
     skipped_lines: int = 0
     problems: tuple[Problem, ...] = ()
     file_stats: tuple[FileStats, ...] = ()
+
+
+def routes_state(progress: IngestProgress | None, *, has_counts: bool) -> RoutesState:
+    """Whether most of a window's logs are counted, so that its routes can be judged. `has_counts`: any of them; else they cannot, also if none was
+    delivered yet.
+    """
+    if progress is None:
+        return "judged" if has_counts else "pending"
+    if progress.state == "stopped" and progress.problems:
+        return "unreadable"  # the listing is not complete, or a batch could not be counted
+    is_mostly_counted = progress.already_counted + progress.files_done >= MOSTLY * (
+        progress.already_counted + progress.files
+    )
+    if has_counts and is_mostly_counted:
+        return "judged"
+    return "unreadable" if progress.state == "done" and progress.problems else "pending"
 
 
 def ingest_access_logs(

@@ -1,13 +1,14 @@
 """Counts the access logs that pages request, one window at a time, the newest request first."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from archive import Archive
 from archive.db.lease import LEASE_RETRY_S
-from collector.access_log_ingest import IngestProgress, ingest_access_logs
+from collector.access_log_ingest import IngestCallback, IngestProgress, ingest_access_logs
 from domain import Clock, Window
 from sources.access_logs.base import LogSource
 from sources.access_logs.filenames import FILE_INTERVAL_S
@@ -93,6 +94,23 @@ class AccessLogWorker:
         if self._next_window() is not None:
             return 0.0
         return float(INGEST_INTERVAL_S) if self._ingest else IDLE_WAIT_S
+
+    def count(
+        self, window: Window, on_progress: IngestCallback, should_stop: Callable[[], bool]
+    ) -> IngestProgress | None:
+        """Counts a window at once, unless it was just counted; waits while another process counts. Returns its progress. Raises ArchiveError.
+
+        `should_stop` is checked between batches, which are kept.
+        """
+        self.request_window(window)
+
+        def notify() -> None:
+            if progress := self.progress(window):
+                on_progress(progress)
+
+        while self.poll(notify, should_stop) == LEASE_RETRY_S and not should_stop():
+            time.sleep(LEASE_RETRY_S)  # another process counts
+        return self.progress(window)
 
     def _next_window(self) -> Window | None:
         with self._lock:

@@ -1,8 +1,6 @@
 """`endpoints`: parity route by route, from the access logs of a folder or of the load balancer."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,8 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from analysis import Verdict
@@ -20,9 +17,10 @@ from analysis.endpoints.endpoints import ALL_ROUTES, Endpoint, FleetStats, Judge
 from archive import Archive
 from archive.access_logs.tables import LineCounts
 from archive.db.lease import LEASE_RETRY_S
-from collector.access_log_ingest import IngestCallback, IngestProgress, ingest_access_logs
+from collector.access_log_ingest import IngestProgress, ingest_access_logs
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
+from commands.shared.ingest_bar import ingest_bar
 from commands.shared.options import Config, Demo, Json, parse_window
 from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
@@ -176,7 +174,7 @@ def _report(
 def _ingest(archive: Archive, migration: Migration, source: LogSource, window: Window) -> IngestProgress:
     """Counts with a progress bar; waits while another process counts."""
     templates = migration.access_logs.routes if migration.access_logs else ()
-    with _progress_bar() as on_progress:
+    with ingest_bar() as on_progress:
         while True:
             progress = ingest_access_logs(
                 archive, source, window, templates, now=startup.now(), on_progress=on_progress
@@ -184,26 +182,6 @@ def _ingest(archive: Archive, migration: Migration, source: LogSource, window: W
             if progress.state != "busy":
                 return progress
             time.sleep(LEASE_RETRY_S)
-
-
-@contextmanager
-def _progress_bar() -> Iterator[IngestCallback]:
-    """On standard error, if that is a terminal: standard output may be redirected."""
-    screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    if not screen.is_terminal:
-        yield lambda _progress: None
-        return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task(str(text.LISTING_FILES), total=None)
-
-        def update(progress: IngestProgress) -> None:
-            description = {"listing": text.LISTING_FILES, "busy": text.WAITING}.get(
-                progress.state, text.counting(progress.files, progress.lines)
-            )
-            bar.update(task, description=str(description), total=progress.bytes or None, completed=progress.bytes_done)
-
-        yield update
 
 
 def endpoints_json(migration: Migration, report: EndpointsReport) -> dict[str, Any]:

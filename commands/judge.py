@@ -64,7 +64,7 @@ def judge(
     with open_context(config, demo, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         if not watch:
             exit_with_evaluation(context.evaluate(minutes, phase), as_json=as_json)
-        _exit_once_decided(lambda: context.evaluate(minutes, phase), interval_s, as_json=as_json)
+        _exit_once_decided(lambda: context.evaluate(minutes, phase, every_s=interval_s), interval_s, as_json=as_json)
 
 
 def _refuse(message: str, options: Mapping[str, object]) -> None:

@@ -58,12 +58,12 @@ def watch(
             echo(render(snapshot, evaluation))
             raise typer.Exit(evaluation.decision.exit_code)
         with suppress(KeyboardInterrupt), live_output(as_json=as_json) as show:
-            repeat(lambda: show(render(*refresh(context))), interval_s)
+            repeat(lambda: show(render(*refresh(context, interval_s))), interval_s)
 
 
-def refresh(context: CommandContext) -> tuple[WatchSnapshot, Evaluation]:
+def refresh(context: CommandContext, every_s: int | None = None) -> tuple[WatchSnapshot, Evaluation]:
     """Polls what is due, then reads the newest final minute, and judges the current phase."""
-    archive, metrics, evaluation = context.archive, context.metrics, context.evaluate(None, "")
+    archive, metrics, evaluation = context.archive, context.metrics, context.evaluate(None, "", every_s=every_s)
     now = startup.now()
     window = Window.last(WATCH_WINDOW_MINUTES, now=now)
     result = archive.metrics.get(window, metrics, now=now)

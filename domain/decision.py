@@ -22,9 +22,12 @@ ReasonCode = Literal[
     "sample_ratio",
     "inconclusive",
     "source_down",
+    "routes_unreadable",
     "routes_pending",
     "undecided",
 ]
+# Whether the routes of a phase were judged by its access logs, or none are configured; else why not.
+RoutesState = Literal["judged", "pending", "unreadable"]
 # The decision that each reason leads to, by weight. Without a reason it is "continue".
 DECISION_BY_REASON: dict[ReasonCode, Decision] = {
     "unavailable": "no_data",  # there is none
@@ -41,7 +44,8 @@ DECISION_BY_REASON: dict[ReasonCode, Decision] = {
     "sample_ratio": "hold",  # the traffic does not follow the weights
     "inconclusive": "hold",  # a criterion, when the phase ended
     "source_down": "wait",  # one that the verdict rests on; its data is not too old yet
-    "routes_pending": "wait",  # their judgement is not made yet
+    "routes_unreadable": "wait",  # the access logs of the phase cannot be read
+    "routes_pending": "wait",  # they are not counted yet, or the judgement is not made yet
     "undecided": "wait",  # a criterion
 }
 _WEIGHTS = {code: weight for weight, code in enumerate(DECISION_BY_REASON)}

@@ -67,6 +67,7 @@ def in_short(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutc
         "alert": ngettext("{n} alert firing", "{n} alerts firing", n),
         "sample_ratio": _("split mismatch"),
         "source_down": _("{subjects} unavailable"),
+        "routes_unreadable": _("access logs unreadable"),
         "routes_pending": _("routes not judged yet"),
     }[code]
     return text.format(n=n, subjects=subjects)
@@ -102,6 +103,7 @@ def reason(
         "alarm": _("Alarm: {alarm}. See Live."),
         "alert": _("Alert firing: {subject}."),
         "sample_ratio": _("Split mismatch: observed traffic differs from the weights. See Live."),
+        "routes_unreadable": _("Access logs could not be read: routes not judged. See Endpoints."),
         "routes_pending": _("Routes not judged yet."),
         "source_down": _("{subject} is unavailable; retrying. See Data sources on Live."),
     }[item.code].format(

@@ -12,6 +12,10 @@ ROUTES = lazy("routes")
 ROUTES_UNKNOWN = lazy("No access logs were counted in this phase, so no route was judged.")
 ROUTES_PENDING = lazy("loading")
 ROUTES_PENDING_EXPLAINED = lazy("Judging routes …")
+ROUTES_UNREADABLE = lazy("unreadable")
+ROUTES_UNREADABLE_EXPLAINED = lazy(
+    "Access logs of this phase could not be read, so routes are not judged. See Endpoints."
+)
 ROUTES_EXPLAINED = lazy("Regressed routes, by the access logs of the last day of this phase.")
 ALERTS = lazy("alerts")
 ALERTS_NONE = lazy("No alert and no alarm is firing.")

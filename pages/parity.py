@@ -133,7 +133,7 @@ def _summary(view: JudgementView, evaluation: Evaluation) -> None:
 
 def _counts(app: AppContext, view: JudgementView) -> None:
     """The requests and errors of the whole phase, and how much of it was judged."""
-    window = counted_window(view.phase, view.counted_until)
+    window = counted_window(view.phase, view.judged.final_until)
     if sentence := text.phase_counts(view.counts, view.judgement, window.minutes, app.migration.labels):
         layout.note(sentence)
 
@@ -151,7 +151,7 @@ def _interval_trace(app: AppContext, view: JudgementView) -> None:
     if trace["lower"].isna().all():
         layout.empty_state(str(text.NO_DATA_YET))
         return
-    provisional = provisional_from(app.migration, view.result.last_asked_at or 0)
+    provisional = provisional_from(app.migration, view.judged.result.last_asked_at or 0)
     chart = chart_frame(app.migration, view.phase.judged_window, provisional_from=provisional, theme=layout.theme())
     figure = interval_trace_figure(trace, chart, is_latency=verdicts.is_latency(criteria[metric]))
     overlay_chart(chart_payload(figure, f"{title}. {text.INTERVAL_TRACE_EXPLAINED}"), key="interval_trace")

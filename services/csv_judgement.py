@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,14 @@ from analysis.parity.context import JudgeContext
 from analysis.parity.samples import prepare_grid
 from analysis.parity.verdicts import overall_verdict
 from archive import MetricsResult
-from domain import FLEETS, Criterion, Migration, Window, epoch_s
+from domain import Criterion, Migration, Window, epoch_s
 from domain.decision import Decision
 from domain.window import MINUTE_S
 from services.decision import decide_minute
-from services.evaluation import Evaluation
+from services.evaluation import Evaluation, build_evaluation
 from services.fleet_requests import fleet_requests
 from services.judge_context import warm_up_window
+from services.parity import WindowJudgement
 from sources.csv_import import SOURCE, CsvData
 
 
@@ -50,22 +50,17 @@ def evaluate_csv(
     name: str, csv: CsvData, migration: Migration | None, window: Window, context: JudgeContext
 ) -> Evaluation:
     """Judges `window` of a CSV by the criteria and labels of `migration`."""
-    return Evaluation(
-        analysis.judge(
-            csv.frame,
-            migration.criteria if migration else (),
-            window=window,
-            unknown=csv.unknown_counts,
-            fleets=fleet_requests(MetricsResult(csv.frame, window), SOURCE, final_until=window.end),
-            context=context,
-        ),
-        window,
-        name,
-        SOURCE,
-        migration.labels if migration else {fleet: fleet for fleet in FLEETS},
-        migration.zone if migration else UTC,
-        data_until=window.end,
+    result = MetricsResult(csv.frame, window, data_until=window.end)
+    judgement = analysis.judge(
+        csv.frame,
+        migration.criteria if migration else (),
+        window=window,
+        unknown=csv.unknown_counts,
+        fleets=fleet_requests(result, SOURCE, final_until=window.end),
         context=context,
+    )
+    return build_evaluation(
+        WindowJudgement(window, judgement, window.end, result, context), migration, SOURCE, name=name
     )
 
 

@@ -9,7 +9,7 @@ from analysis import Alarm, Judgement, Verdict
 from analysis.parity.incidents import Incident
 from archive import Archive
 from domain import Criterion, Event, Window
-from domain.decision import DecisionReason, ReasonedDecision, gate_criteria, judged_criteria
+from domain.decision import DecisionReason, ReasonedDecision, RoutesState, gate_criteria, judged_criteria
 from domain.window import MINUTE_S
 from services.endpoints import EndpointsView
 from services.incidents import acknowledgements
@@ -23,14 +23,14 @@ class Circumstances:
     """What a decision depends on beside the judgement. `no_data`: why there is no verdict for now.
 
     `sources_down`: of those that the verdict rests on. `notes`: those that may acknowledge an incident. `regressed_routes`: those known so far,
-    None without any counted log. `routes_pending`: others may regress, too. `alarms`, `alerts`: those that are open now.
+    None without any counted log. `routes`: if they are not all judged, others may regress, too. `alarms`, `alerts`: those that are open now.
     """
 
     no_data: Literal["unavailable", "stale"] | None = None
     sources_down: tuple[str, ...] = ()
     notes: tuple[Event, ...] = ()
     regressed_routes: tuple[str, ...] | None = None
-    routes_pending: bool = False
+    routes: RoutesState = "judged"
     alarms: tuple[Alarm, ...] = ()
     alerts: tuple[Event, ...] = ()
     sample_ratio_differs: bool = False
@@ -45,9 +45,10 @@ def read_circumstances(
     traffic: TrafficStatus | None,
     endpoints: EndpointsView | Literal["pending"] | None,
     *,
+    routes: RoutesState = "judged",
     now: datetime,
 ) -> Circumstances:
-    """Those of `now` that the archive has, for a verdict on data of `source`. Raises ArchiveError."""
+    """Those of `now` that the archive has, for a verdict on data of `source`. `routes`: how far the logs are counted. Raises ArchiveError."""
     start = int(now.timestamp()) // MINUTE_S * MINUTE_S
     minute = Window(start, start + MINUTE_S)
     ratio = traffic.sample_ratio if traffic else None
@@ -63,7 +64,7 @@ def read_circumstances(
         regressed_routes=None
         if endpoints is None or endpoints == "pending"
         else tuple(item.route for item in endpoints.endpoints.routes if item.judgement.verdict == "regression"),
-        routes_pending=endpoints == "pending",
+        routes="pending" if endpoints == "pending" else routes,
         alerts=tuple(event for event in archive.events.read(minute) if event.kind == "alert" and event.open),
         sample_ratio_differs=ratio is not None and ratio.verdict == "differs",
     )
@@ -76,8 +77,8 @@ def decide(
     reasons = [*_reasons_of_criteria(judgement, is_over=is_over)]
     reasons += _reasons_of_incidents(judgement.incidents, acknowledgements(judgement.incidents, circumstances.notes))
     reasons += [DecisionReason("route_regression", route) for route in circumstances.regressed_routes or ()]
-    if circumstances.routes_pending:
-        reasons.append(DecisionReason("routes_pending"))
+    if circumstances.routes != "judged":
+        reasons.append(DecisionReason("routes_pending" if circumstances.routes == "pending" else "routes_unreadable"))
     if circumstances.no_data:
         reasons.append(DecisionReason(circumstances.no_data))
     if not is_over:

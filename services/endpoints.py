@@ -15,6 +15,7 @@ from archive import Archive
 from archive.access_logs.tables import LineCounts
 from domain import FLEETS, FleetName, Migration, Window
 from domain.window import DAY_S, MINUTE_S
+from sources.access_logs.filenames import FILE_INTERVAL_S
 
 MAX_LOG_LINES = 20
 MAX_JUDGED_MINUTES = 366 * DAY_S // MINUTE_S  # of a folder of logs; pages and options allow less
@@ -139,9 +140,10 @@ def judge_route(
     return RouteView(route, lines.take(pa.array(slow)), lines.take(pa.array(failed)))
 
 
-def last_day(window: Window) -> Window:
-    """The last day of a phase: the logs of weeks take too long to judge, and too much memory, for a page about something else."""
-    return Window(max(window.start, window.end - DAY_S), window.end)
+def log_window(phase: Window) -> Window:
+    """The last day of a phase, to the end of a log file: the logs of weeks take too long, and too much memory, for what is not about them."""
+    end = max(phase.end // FILE_INTERVAL_S * FILE_INTERVAL_S, phase.start + FILE_INTERVAL_S)
+    return Window(max(phase.start, end - DAY_S), end)
 
 
 def criterion_of(judgement: Judgement, metric: str) -> CriterionVerdict | None:

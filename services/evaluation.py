@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Literal
 
@@ -10,14 +10,14 @@ from analysis import Judgement, Phase, PhaseOutcome
 from analysis.parity.context import JudgeContext
 from analysis.parity.verdicts import close_judgement
 from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
-from domain import FleetName, Migration, Window
-from domain.decision import EXIT_CODES, ReasonedDecision
+from domain import FLEETS, FleetName, Migration, Window
+from domain.decision import EXIT_CODES, ReasonedDecision, RoutesState
 from domain.series import is_request_count
 from domain.window import MINUTE_S
 from messages.parity import phase_share
 from services.alarms import AlarmStatus, alarm_window, read_alarms
 from services.decision import NO_CIRCUMSTANCES, Circumstances, decide, read_circumstances
-from services.endpoints import EndpointsView, judge_logs, last_day
+from services.endpoints import EndpointsView, judge_logs, log_window
 from services.fleet_requests import constant_share
 from services.freshness import final_until, provisional_from
 from services.live import read_sample_ratio, traffic_status
@@ -176,10 +176,9 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
         alarms=data.alarms.alarms if data.alarms else (),
     )
     return replace(
-        _evaluation(migration, source, phase, judged, circumstances),
+        build_evaluation(judged, migration, source, circumstances, phase=phase),
         phase_number=data.phase_number,
         counts=data.counts,
-        data_until=result.data_until,
         problems=tuple(dict.fromkeys((*result.problems, *data.source_problems))),
         archive_problem=result.archive_problem,
         alarms=None if phase and phase.is_over else data.alarms,
@@ -196,30 +195,42 @@ def evaluate_archived(
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """The evaluation of a phase by what is archived, without its counts. `checkpoint` may raise to give up. Raises ArchiveError."""
-    window, is_over = phase.judged_window, phase.is_over
-    judged = judge_window(archive, migration, source, window, now=now, canary_share=phase.canary_share)
-    _endpoints, circumstances = archived_circumstances(
-        archive, migration, source, window, now=now, is_over=is_over, checkpoint=checkpoint
+    judged = judge_window(archive, migration, source, phase.judged_window, now=now, canary_share=phase.canary_share)
+    endpoints = judge_logs(archive, migration, log_window(phase.window), checkpoint=checkpoint)
+    routes: RoutesState = "judged"
+    if endpoints is None and not phase.is_over and (migration.access_logs or migration.demo):
+        routes = "pending"
+    circumstances = archived_circumstances(
+        archive, migration, source, endpoints, routes=routes, now=now, is_over=phase.is_over
     )
-    if not is_over:
+    if not phase.is_over:
         newest = archive.metrics.read(alarm_window(now), source, now=now, series_filter=is_request_count)
         alarms = read_alarms(archive, migration, source, now=now).alarms
         circumstances = replace(circumstances, no_data=missing_data(newest, now=now), alarms=alarms)
-    return replace(_evaluation(migration, source, phase, judged, circumstances), phase_number=phase.number)
+    evaluation = build_evaluation(judged, migration, source, circumstances, phase=phase)
+    return replace(evaluation, phase_number=phase.number)
 
 
-def _evaluation(
-    migration: Migration, source: str, phase: Phase | None, judged: WindowJudgement, circumstances: Circumstances
+def build_evaluation(
+    judged: WindowJudgement,
+    migration: Migration | None,
+    source: str,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+    *,
+    phase: Phase | None = None,
+    name: str = "",
 ) -> Evaluation:
+    """The evaluation of what was judged; without forecasts for a `phase` of the past. `name`: of a CSV, which may have no `migration`."""
     return Evaluation(
         close_judgement(judged.judgement) if phase and phase.is_over else judged.judgement,
         judged.window,
-        migration.name,
+        name or (migration.name if migration else ""),
         source,
-        migration.labels,
-        migration.zone,
-        migration.demo,
+        migration.labels if migration else {fleet: fleet for fleet in FLEETS},
+        migration.zone if migration else UTC,
+        migration is not None and migration.demo,
         phase,
+        data_until=judged.result.data_until,
         final_until=judged.final_until,
         circumstances=circumstances,
         context=judged.context,
@@ -232,40 +243,28 @@ def evaluate_window(
     """The evaluation of a range of the past by what is archived, without routes and whatever is of now. Raises ArchiveError."""
     share = constant_share(archive, window)
     judged = judge_window(archive, migration, source, window, now=now, canary_share=share)
-    return Evaluation(
-        close_judgement(judged.judgement),
-        window,
-        migration.name,
-        source,
-        migration.labels,
-        migration.zone,
-        migration.demo,
-        data_until=judged.result.data_until,
-        final_until=judged.final_until,
-        circumstances=Circumstances(notes=archive.notes.read()),
-        context=judged.context,
-    )
+    closed = replace(judged, judgement=close_judgement(judged.judgement))
+    return build_evaluation(closed, migration, source, Circumstances(notes=archive.notes.read()))
 
 
 def archived_circumstances(
     archive: Archive,
     migration: Migration,
     source: str,
-    window: Window,
+    endpoints: EndpointsView | None,
     *,
+    routes: RoutesState = "judged",
     now: datetime,
     is_over: bool = False,
-    checkpoint: Callable[[], None] = lambda: None,
-) -> tuple[EndpointsView | None, Circumstances]:
-    """The counted logs of the last day of `window`, and the circumstances of now but for alarms. Raises ArchiveError.
+) -> Circumstances:
+    """The circumstances of now but for alarms; see `read_circumstances`. Raises ArchiveError.
 
     `is_over`: of a phase of the past, which the weights and the traffic of now do not concern.
     """
-    endpoints = judge_logs(archive, migration, last_day(window), checkpoint=checkpoint)
     until = provisional_from(migration, now.timestamp())
     sample_ratio = partial(read_sample_ratio, archive, source)
     traffic = None if is_over else traffic_status(archive, until=until, sample_ratio=sample_ratio)
-    return endpoints, read_circumstances(archive, source, traffic, endpoints, now=now)
+    return read_circumstances(archive, source, traffic, endpoints, routes=routes, now=now)
 
 
 def missing_data(result: MetricsResult, *, now: datetime) -> Literal["unavailable", "stale"] | None:

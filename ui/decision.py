@@ -29,7 +29,7 @@ def reason_url(reason: DecisionReason, evaluation: Evaluation) -> str:
     if reason.code in ("outage", "incident"):
         found = (incident for incident in evaluation.judgement.incidents if incident.id == reason.subject)
         return next(map(incident_url, found), "/")
-    if reason.code in ("route_regression", "routes_pending"):
+    if reason.code in ("route_regression", "routes_unreadable", "routes_pending"):
         window = evaluation.window
         times = {"from": format_time(window.start), "to": format_time(window.end)}
         route = {"route": reason.subject} if reason.subject else {}

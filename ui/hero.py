@@ -174,8 +174,10 @@ def criteria_chips(evaluation: Evaluation) -> Iterator[Chip]:
 def routes_chip(evaluation: Evaluation) -> Chip:
     """The number of regressed routes."""
     regressed = evaluation.circumstances.regressed_routes
-    if evaluation.circumstances.routes_pending and not regressed:
+    if evaluation.circumstances.routes == "pending" and not regressed:
         return Chip(text.ROUTES, text.ROUTES_PENDING, "note", "◐", tooltip=text.ROUTES_PENDING_EXPLAINED)
+    if evaluation.circumstances.routes == "unreadable" and not regressed:
+        return Chip(text.ROUTES, text.ROUTES_UNREADABLE, "warn", "⚠", tooltip=text.ROUTES_UNREADABLE_EXPLAINED)
     return Chip(
         text.ROUTES,
         "" if regressed is None else text.regressed(len(regressed)),

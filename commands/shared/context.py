@@ -1,7 +1,8 @@
 """What commands need to poll the sources and read the archive."""
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -11,13 +12,17 @@ import typer
 
 from analysis.parity.context import JudgeContext
 from archive import Archive, ArchiveError, MetricsResult, SourceState
+from collector.access_log_ingest import IngestProgress, routes_state
+from collector.access_log_worker import AccessLogWorker
 from collector.collector import Collector, CollectorConfig
 from commands.shared import startup
+from commands.shared.ingest_bar import ignore_progress, ingest_bar
 from commands.shared.options import metric_source
 from domain import Migration, Window
 from domain.window import MINUTE_S
 from messages import cli as text
 from services.alarms import AlarmStatus, alarm_window, read_alarms
+from services.endpoints import judge_logs, log_window
 from services.evaluation import (
     Evaluation,
     JudgementInput,
@@ -31,16 +36,19 @@ from services.phases import EVENT_HISTORY_S
 from sources.base import SUPPLEMENTARY, HistorySource, MetricSource, Problem
 from sources.registry import Sources
 
+MAX_COUNTING_S = 60.0  # of access logs, before a decision
+
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """`metrics`: the selected metric source. The threads of the collector are not started."""
+    """`metrics`: the selected metric source. `logs` counts access logs; None without any. The threads of the collector are not started."""
 
     migration: Migration
     archive: Archive
     collector: Collector
     sources: Sources
     metrics: MetricSource
+    logs: AccessLogWorker | None = None
 
     def poll_events(self) -> tuple[Problem, ...]:
         """Polls weights and events, if due; a source with a history until it is complete. Returns the problems of these sources."""
@@ -66,18 +74,38 @@ class CommandContext:
         except ArchiveError:  # reading the metrics reports it
             return None
 
-    def judgement_input(self, minutes: int | None, phase: str) -> JudgementInput:
-        """The last `minutes`, else the selected phase, after polling what is due. Raises typer.BadParameter for an unknown phase."""
+    def judgement_input(self, minutes: int | None, phase: str, *, every_s: int | None = None) -> JudgementInput:
+        """The last `minutes`, else the selected phase, after polling what is due, and after counting its access logs if it is not over.
+
+        `every_s`: seconds between two evaluations, if it is repeated. Raises typer.BadParameter for an unknown phase.
+        """
         problems, now = self.poll_events(), startup.now()
         data = self._judgement_input(minutes, phase, problems, now)
         data = replace(data, alarms=self.alarms(now), context=self._judge_context(data.result, now))
+        logs = log_window(data.phase.window if data.phase else data.result.window)
         try:
-            endpoints, circumstances = archived_circumstances(
-                self.archive, self.migration, self.metrics.name, data.result.window, now=now
+            is_awaited = self.logs is not None and not (data.phase and data.phase.is_over)
+            progress = self._count_logs(logs, every_s) if is_awaited else None
+            endpoints = judge_logs(self.archive, self.migration, logs)
+            routes = routes_state(progress, has_counts=endpoints is not None) if is_awaited else "judged"
+            if progress and routes == "unreadable":
+                data = replace(data, source_problems=(*data.source_problems, *progress.problems))
+            circumstances = archived_circumstances(
+                self.archive, self.migration, self.metrics.name, endpoints, routes=routes, now=now
             )
         except ArchiveError:  # `data.result` has it, too
             return data
         return replace(data, endpoints=endpoints, circumstances=circumstances)
+
+    def _count_logs(self, window: Window, every_s: int | None) -> IngestProgress | None:
+        """Counts the access logs of a window for at most MAX_COUNTING_S, or half of the time between two evaluations; the next one goes on.
+
+        Raises ArchiveError.
+        """
+        assert self.logs is not None
+        deadline = time.monotonic() + (every_s / 2 if every_s else MAX_COUNTING_S)
+        with nullcontext(ignore_progress) if every_s else ingest_bar() as on_progress:
+            return self.logs.count(window, on_progress, lambda: time.monotonic() > deadline)
 
     def _judge_context(self, result: MetricsResult, now: datetime) -> JudgeContext:
         try:
@@ -96,8 +124,8 @@ class CommandContext:
         except NoSuchPhaseError as error:
             raise typer.BadParameter(text.no_such_phase(phase, error.n_known), param_hint="--phase") from None
 
-    def evaluate(self, minutes: int | None, phase: str) -> Evaluation:
-        return evaluate(self.migration, self.metrics.name, self.judgement_input(minutes, phase))
+    def evaluate(self, minutes: int | None, phase: str, *, every_s: int | None = None) -> Evaluation:
+        return evaluate(self.migration, self.metrics.name, self.judgement_input(minutes, phase, every_s=every_s))
 
 
 @contextmanager
@@ -117,4 +145,6 @@ def open_context(
             history = Window.last(EVENT_HISTORY_S // MINUTE_S, now=startup.now())
             for event_source in sources.events:
                 collector.request_window(history, event_source.name)
-        yield CommandContext(migration, archive, collector, sources, metrics)
+        templates = migration.access_logs.routes if migration.access_logs else ()
+        logs = AccessLogWorker(archive, sources.logs, templates, clock=startup.now) if sources.logs else None
+        yield CommandContext(migration, archive, collector, sources, metrics, logs)

@@ -23,10 +23,11 @@ from reports.judgement_json import evaluation_json
 from services.decision import Circumstances
 from services.evaluation import Evaluation, NoSuchPhaseError, select_phase
 from services.phases import known_phases
+from sources.access_logs.base import LocalLogs, LogSource
 from sources.csv_import import CsvIssueCode
 from sources.demo.scenario import scenario_for
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration
-from sources.registry import Sources
+from sources.registry import Sources, create_sources
 from tests.cli.conftest import ANCHOR, DENIED, NOW, json_output, keys, lines, sources_at
 from tests.cli.conftest import run as run_command
 from tests.factories.frames import START
@@ -323,12 +324,12 @@ margin = "500ms"
 class TestPhases:
     def test_the_demos_current_phase(self):
         result = run()
-        assert result.exit_code == 0
+        assert result.exit_code == 2
         output = lines(result.stdout)
-        assert output[0] == "✓ CONTINUE · parity"
-        assert output[1] == "Photo service (demo) DEMO · 23 Nov 22:52 – 24 Nov 05:17 JST"
-        assert output[2].startswith("50:50 for 6h 25m · ")
-        assert output[3] == "criterion EC2 ECS difference margin verdict time to decision"
+        assert output[:2] == ["■ HOLD · 1 route regressed", "Route /v1/albums/:id/share regressed. See Endpoints."]
+        assert output[2] == "Photo service (demo) DEMO · 23 Nov 22:52 – 24 Nov 05:17 JST"
+        assert output[3].startswith("50:50 for 6h 25m · ")
+        assert output[4] == "criterion EC2 ECS difference margin verdict time to decision"
         assert re.match(r"Excluded: \d min still provisional", output[-1])
         data = json_output(run("--json", "--phase", "current"))
         assert data["window"] == {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:17:00Z"}
@@ -449,8 +450,56 @@ class TestYoungPhase:
         assert {item["reason"] for item in data["criteria"]} == {"not_yet"}
 
 
+@pytest.fixture
+def use_logs(demo: Migration, use_sources: Any) -> Callable[[LogSource | None], None]:
+    """Replaces the access logs of the demo."""
+    return lambda logs: use_sources(replace(create_sources(demo, anchor=ANCHOR), logs=logs))
+
+
+class TestAccessLogs:
+    """The command decides as the pages do, though no page requests the logs: it counts those of the phase itself."""
+
+    def test_routes_that_nobody_counted_are_counted(self):
+        assert [item["code"] for item in json_output(run("--json"))["reasons"]] == ["route_regression"]
+
+    def test_without_configured_logs_the_criteria_decide(self, use_logs: Any):
+        use_logs(None)
+        assert run().exit_code == 0
+
+    def test_logs_that_cannot_be_read_are_awaited(self, use_logs: Any, tmp_path: Path):
+        use_logs(LocalLogs(tmp_path / "nowhere"))
+        result = run()
+        assert result.exit_code == 2
+        assert lines(result.stdout)[:2] == [
+            "◐ WAIT · access logs unreadable",
+            "Access logs could not be read: routes not judged. See Endpoints.",
+        ]
+        data = json_output(run("--json"))
+        assert [item["code"] for item in data["reasons"]] == ["routes_unreadable"]
+        assert [problem["source"] for problem in data["problems"]] == ["access_logs"]
+
+    def test_logs_that_were_not_delivered_yet_are_awaited(self, use_logs: Any, tmp_path: Path):
+        use_logs(LocalLogs(tmp_path))
+        result = run()
+        assert result.exit_code == 2
+        assert lines(result.stdout)[:2] == ["◐ WAIT · routes not judged yet", "Routes not judged yet."]
+
+    def test_counting_has_a_limit_and_the_next_call_goes_on(self, monkeypatch: pytest.MonkeyPatch):
+        with monkeypatch.context() as patch:
+            patch.setattr("commands.shared.context.MAX_COUNTING_S", -1.0)
+            assert lines(run().stdout)[0] == "◐ WAIT · routes not judged yet"
+        assert lines(run().stdout)[0] == "■ HOLD · 1 route regressed"
+
+    def test_a_phase_of_the_past_is_not_counted_anew(self, use_logs: Any, tmp_path: Path):
+        use_logs(LocalLogs(tmp_path / "nowhere"))
+        assert not {"routes_unreadable", "routes_pending"} & {
+            item["code"] for item in json_output(run("--json", "--phase", "2"))["reasons"]
+        }
+
+
 class TestWatch:
-    def test_it_exits_once_decided(self, monkeypatch: pytest.MonkeyPatch):
+    def test_it_exits_once_decided(self, monkeypatch: pytest.MonkeyPatch, use_logs: Any):
+        use_logs(None)
         monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waited for nothing"))
         assert run("--watch").exit_code == 0
 
@@ -549,7 +598,7 @@ class TestUnavailable:
     def test_stale_data_is_not_judged(
         self, deny_metrics: Callable[[], None], monkeypatch: pytest.MonkeyPatch, set_now: Callable[[datetime], None]
     ):
-        assert run().exit_code == 0
+        assert run().exit_code == 2
         deny_metrics()
         for minutes, code in ((10, 2), (30, 3)):
             later = NOW + timedelta(minutes=minutes)

@@ -48,7 +48,8 @@ def test_its_json_has_the_path_and_the_checksum() -> None:
         **{name: output[name] for name in ("verdict", "decision", "reasons", "incidents")},
         "window": {"from": "2026-11-23T19:17:00Z", "to": "2026-11-23T20:17:00Z"},
     }
-    assert (output["verdict"], output["decision"]) in (("parity", "continue"), ("undecided", "wait"))
+    assert (output["verdict"], output["decision"]) == ("undecided", "hold")
+    assert output["reasons"][0]["code"] == "route_regression"
 
 
 def test_its_judgement_equals_that_of_judge(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.access_log_ingest import IngestProgress, _run_ahead, ingest_access_logs
+from collector.access_log_ingest import IngestProgress, _run_ahead, ingest_access_logs, routes_state
+from collector.access_log_worker import AccessLogWorker
 from collector.collector import Collector, CollectorConfig
 from domain import Window
+from domain.decision import RoutesState
 from sources.access_logs.base import LogListing
 from sources.access_logs.counter import FileStats, LogCounts
 from sources.access_logs.filenames import LogFile
@@ -222,3 +224,44 @@ def test_a_stop_after_the_last_file_is_done(archive) -> None:
     assert (
         ingest_access_logs(archive, FakeRemoteCounter(), minute_window(0, 15), should_stop=lambda: True).state == "done"
     )
+
+
+HOUR, DENIED = minute_window(0, 60), Problem("denied", "access_logs", "s3:GetObject")
+
+
+@pytest.mark.parametrize(
+    ("progress", "without_counts", "with_counts"),
+    [
+        (None, "pending", "judged"),
+        (IngestProgress(HOUR, "listing"), "pending", "judged"),
+        (IngestProgress(HOUR, "counting", files=100, files_done=10), "pending", "pending"),
+        (IngestProgress(HOUR, "counting", files=100, files_done=95), "pending", "judged"),
+        (IngestProgress(HOUR, "counting", files=2, already_counted=286), "pending", "judged"),  # the newest ones
+        (IngestProgress(HOUR, "stopped", files=100, files_done=10), "pending", "pending"),  # interrupted
+        (IngestProgress(HOUR, "stopped", problems=(DENIED,)), "unreadable", "unreadable"),
+        (IngestProgress(HOUR, "done", files=100, files_done=10, problems=(DENIED,)), "unreadable", "unreadable"),
+        (IngestProgress(HOUR, "done", files=100, files_done=99, problems=(DENIED,)), "unreadable", "judged"),
+        (IngestProgress(HOUR, "done", files=100, files_done=100), "pending", "judged"),
+        (IngestProgress(HOUR, "done"), "pending", "judged"),  # none was delivered yet
+    ],
+)
+def test_routes_are_judged_once_most_logs_are_counted(
+    progress: IngestProgress | None, without_counts: RoutesState, with_counts: RoutesState
+) -> None:
+    assert routes_state(progress, has_counts=False) == without_counts
+    assert routes_state(progress, has_counts=True) == with_counts
+
+
+def test_a_command_waits_while_another_process_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_archive(tmp_path) as archive:
+        other_process = archive.access_logs.acquire_lease(minute_time(60))
+        worker = AccessLogWorker(archive, FakeRemoteCounter(), clock=lambda: minute_time(60))
+        waited: list[float] = []
+
+        def release(seconds: float) -> None:
+            waited.append(seconds)
+            other_process.__exit__()
+
+        monkeypatch.setattr("collector.access_log_worker.time.sleep", release)
+        progress = worker.count(HOUR, lambda _progress: None, lambda: False)
+    assert progress and (progress.state, progress.files_done, waited) == ("done", 3, [2.0])

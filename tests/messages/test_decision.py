@@ -61,6 +61,7 @@ HEADLINES: dict[ReasonCode, str] = {
     "sample_ratio": "HOLD · split mismatch",
     "inconclusive": "HOLD · error rate inconclusive when rolled back",
     "source_down": "WAIT · CloudWatch unavailable",
+    "routes_unreadable": "WAIT · access logs unreadable",
     "routes_pending": "WAIT · routes not judged yet",
     "undecided": "WAIT · ~25 min",
 }
@@ -79,6 +80,7 @@ REASONS: dict[ReasonCode, DecisionReason] = {
     "sample_ratio": DecisionReason("sample_ratio"),
     "inconclusive": DecisionReason("inconclusive", "error_rate"),
     "source_down": DecisionReason("source_down", "cloudwatch"),
+    "routes_unreadable": DecisionReason("routes_unreadable"),
     "routes_pending": DecisionReason("routes_pending"),
     "undecided": DecisionReason("undecided", "error_rate", 25),
 }
@@ -118,6 +120,7 @@ SENTENCES: dict[ReasonCode, str] = {
     "sample_ratio": "Split mismatch: observed traffic differs from the weights. See Live.",
     "inconclusive": "error rate inconclusive when the phase ended: CI crosses the margin.",
     "source_down": "CloudWatch is unavailable; retrying. See Data sources on Live.",
+    "routes_unreadable": "Access logs could not be read: routes not judged. See Endpoints.",
     "routes_pending": "Routes not judged yet.",
     "undecided": "error rate: CI crosses the margin. (~25 min)",
 }

@@ -8,7 +8,7 @@ from archive import Archive
 from domain import Window
 from domain.log_counts import EXAMPLES
 from messages import endpoints
-from services.endpoints import RequestFilter, judge_logs, judge_route, last_day
+from services.endpoints import RequestFilter, judge_logs, judge_route, log_window
 from sources.access_logs.counter import LogCounts
 from tests.factories.archives import MIGRATION, open_archive
 from tests.factories.counted_files import counted_file
@@ -66,8 +66,13 @@ def test_the_minutes_of_a_long_window_are_those_that_were_counted(tmp_path: Path
 
 
 def test_a_long_phase_is_cut_to_its_last_day() -> None:
-    assert last_day(HOUR) == HOUR
-    assert last_day(Window(START - 9 * 86_400, START)) == Window(START - 86_400, START)
+    assert log_window(HOUR) == HOUR
+    assert log_window(Window(START - 9 * 86_400, START)) == Window(START - 86_400, START)
+
+
+def test_logs_are_judged_to_the_end_of_a_file() -> None:
+    assert log_window(Window(START, START + 840)) == Window(START, START + 600)
+    assert log_window(Window(START, START + 120)) == Window(START, START + 300)
 
 
 def test_the_routes_of_a_window(tmp_path: Path) -> None:

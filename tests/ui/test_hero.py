@@ -73,8 +73,10 @@ def test_many_incidents_are_one_reason_with_the_last() -> None:
 
 
 def test_routes_that_are_being_judged_are_not_none() -> None:
-    html = decision_hero(evaluation_with(circumstances=decision.Circumstances(routes_pending=True)), of_now())
+    html = decision_hero(evaluation_with(circumstances=decision.Circumstances(routes="pending")), of_now())
     assert "routes ◐ loading" in ParsedHtml(html).text
+    html = decision_hero(evaluation_with(circumstances=decision.Circumstances(routes="unreadable")), of_now())
+    assert "routes ⚠ unreadable" in ParsedHtml(html).text
 
 
 def test_a_decision_whose_source_is_down_is_as_of_its_data(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from ui.app_context import AppContext
 AUTO_INGEST_MINUTES = 1440  # the logs of a longer window are counted on request
 INITIAL_WAIT_S = 2.0
 MAX_PROBLEMS = 5
-MOSTLY = 0.9  # of the files of a window
 _REQUESTED_KEY = "requested_ingests"
 
 
@@ -35,16 +34,6 @@ def is_ingesting(app: AppContext, window: Window) -> bool:
         return window.minutes <= AUTO_INGEST_MINUTES or _was_requested(window)
     # A window that was interrupted for a newer request is resumed; one with a problem is not.
     return progress.state in ("listing", "counting", "busy") or (progress.state == "stopped" and not progress.problems)
-
-
-def is_mostly_uncounted(app: AppContext, window: Window, *, has_counts: bool) -> bool:
-    """Whether the logs of a window are being counted, and not only its newest ones: its routes are not known yet. `has_counts`: of any of them."""
-    if not is_ingesting(app, window):
-        return False
-    progress = app.collector.ingest_progress(window)
-    if progress is None or not progress.files:
-        return not has_counts
-    return progress.already_counted + progress.files_done < MOSTLY * (progress.already_counted + progress.files)
 
 
 def wait_for_ingest(app: AppContext, window: Window) -> None:

@@ -17,8 +17,15 @@ from domain.route_templates import OTHER_ROUTE
 from messages import access_log_ingest, numbers, verdicts
 from messages import endpoints as text
 from reports.templating import render
-from services.endpoints import EndpointsView, RequestFilter, RouteView, criterion_of, judge_logs, judge_route, last_day
-from sources.access_logs.filenames import FILE_INTERVAL_S
+from services.endpoints import (
+    EndpointsView,
+    RequestFilter,
+    RouteView,
+    criterion_of,
+    judge_logs,
+    judge_route,
+    log_window,
+)
 from ui.app_context import AppContext
 from ui.components import heartbeat
 from ui.controls import page_checkpoint
@@ -179,12 +186,6 @@ def _has_many_routes(app: AppContext, window: Window) -> bool:
         return _cached_n_routes(app, window, app.archive.change_counter(ACCESS_LOGS))
 
     return app.archive.last_view("n_routes", None, window, count) > MAX_ROUTES_AT_ONCE
-
-
-def log_window(phase: Window) -> Window:
-    """The last day of a phase, to the end of a log file."""
-    end = max(phase.end // FILE_INTERVAL_S * FILE_INTERVAL_S, phase.start + FILE_INTERVAL_S)
-    return last_day(Window(phase.start, end))
 
 
 def routes_row(app: AppContext, phase: Window) -> Routes | None:

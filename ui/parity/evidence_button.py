@@ -58,7 +58,7 @@ def _build_evidence_file(app: AppContext, view: JudgementView, source: str, chec
         now,
         view.counts,
         read_alarms(app.archive, app.migration, source, now=now),
-        view.context,
+        view.judged.context,
         last_day_view(app, phase.window),
         evaluation.circumstances,
     )

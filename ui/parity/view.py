@@ -9,22 +9,23 @@ import pandas as pd
 import streamlit as st
 
 from analysis import Judgement, Phase
-from analysis.parity.context import JudgeContext
 from analysis.parity.verdicts import close_judgement
-from archive import MetricsResult
+from collector.access_log_ingest import routes_state
 from domain import Window, utc_now
+from domain.decision import RoutesState
 from domain.window import MINUTE_S
 from services.alarms import AlarmStatus
 from services.decision import read_circumstances
-from services.evaluation import Evaluation, missing_data
+from services.endpoints import log_window
+from services.evaluation import Evaluation, build_evaluation, missing_data
 from services.freshness import provisional_from
 from services.live import as_of
 from services.parity import WindowJudgement, judge_with_trace, judgement_key
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
 from ui.app_context import AppContext
 from ui.controls import page_checkpoint
-from ui.endpoints.ingest_progress import is_mostly_uncounted, request_ingest
-from ui.endpoints.view import last_day_so_far, last_day_view, log_window
+from ui.endpoints.ingest_progress import request_ingest
+from ui.endpoints.view import last_day_so_far, last_day_view
 from ui.live.alarms import alarm_status
 from ui.live.view import traffic_view
 from ui.sources import UNAVAILABLE
@@ -32,19 +33,24 @@ from ui.sources import UNAVAILABLE
 
 @dataclass(frozen=True, slots=True)
 class JudgementView:
-    """The judgement of `phase`, and the counts of all of it up to `counted_until`. `result`: of the judged data, identified by `cache_key`,
-    without its rows; `trace`: the judgement after each minute (analysis.TRACE_COLUMNS); `context`: what the judge was given beside it."""
+    """What was judged of `phase`, identified by `cache_key`, without forecasts if it is over; and the counts of all of it up to the same time."""
 
     phase: Phase
     phases: tuple[Phase, ...]
     source: str
     cache_key: Hashable
-    judgement: Judgement
-    result: MetricsResult
-    context: JudgeContext
-    trace: pd.DataFrame
+    judged: WindowJudgement
     counts: PhaseCounts
-    counted_until: int
+
+    @property
+    def judgement(self) -> Judgement:
+        return self.judged.judgement
+
+    @property
+    def trace(self) -> pd.DataFrame:
+        """The judgement after each minute (analysis.TRACE_COLUMNS)."""
+        assert self.judged.trace is not None
+        return self.judged.trace
 
 
 def judgement_view(app: AppContext, source: str, *, now: datetime, phase_start: str = "") -> JudgementView:
@@ -58,20 +64,9 @@ def _read_judgement(app: AppContext, source: str, now: datetime, phase_start: st
     phase = next((phase for phase in phases if str(phase.window.start) == phase_start), phases[-1])
     cache_key = judgement_key(app.archive, app.migration, source, phase.window)
     judged, counts = _cached_judgement(app, source, phases, phase, cache_key)
-    judgement = close_judgement(judged.judgement) if phase.is_over else judged.judgement
-    assert judged.trace is not None
-    return JudgementView(
-        phase,
-        phases,
-        source,
-        cache_key,
-        judgement,
-        judged.result,
-        judged.context,
-        judged.trace,
-        counts,
-        judged.final_until,
-    )
+    if phase.is_over:
+        judged = replace(judged, judgement=close_judgement(judged.judgement))
+    return JudgementView(phase, phases, source, cache_key, judged, counts)
 
 
 def phase_evaluation(
@@ -86,33 +81,21 @@ def phase_evaluation(
         until = provisional_from(migration, data_time.timestamp())
         traffic = traffic_view(app, view.source, until=until)
     endpoints = (last_day_view if with_all_routes else last_day_so_far)(app, phase.window)
-    circumstances = read_circumstances(app.archive, view.source, traffic, endpoints, now=now)
-    if not phase.is_over:
+    routes: RoutesState = "judged"
+    if app.sources.logs is not None and not phase.is_over:
         # Else the decision depends on whether somebody has opened Endpoints.
         logs = log_window(phase.window)
         request_ingest(app, logs)
-        pending = is_mostly_uncounted(app, logs, has_counts=endpoints is not None)
-        circumstances = replace(circumstances, routes_pending=circumstances.routes_pending or pending)
-    return Evaluation(
-        view.judgement,
-        phase.judged_window,
-        migration.name,
-        view.source,
-        migration.labels,
-        migration.zone,
-        migration.demo,
-        phase,
-        phase.number,
-        view.counts,
-        view.result.data_until,
-        view.counted_until,
-        replace(circumstances, no_data=missing_data(view.result, now=now), alarms=alarms.alarms),
-    )
+        routes = routes_state(app.collector.ingest_progress(logs), has_counts=endpoints is not None)
+    circumstances = read_circumstances(app.archive, view.source, traffic, endpoints, routes=routes, now=now)
+    circumstances = replace(circumstances, no_data=missing_data(view.judged.result, now=now), alarms=alarms.alarms)
+    evaluation = build_evaluation(view.judged, migration, view.source, circumstances, phase=phase)
+    return replace(evaluation, phase_number=phase.number, counts=view.counts)
 
 
 def is_loading(app: AppContext, view: JudgementView) -> bool:
     """Whether there is no data yet because the source has not answered for the first time, which is not the same as none. Raises ArchiveError."""
-    if view.result.data_until is not None or not view.result.missing:
+    if view.judged.result.data_until is not None or not view.judged.result.missing:
         return False
     states = [state for state in app.source_states() if (state.source, state.role) == (view.source, "metrics")]
     return all(state.state not in UNAVAILABLE for state in states)

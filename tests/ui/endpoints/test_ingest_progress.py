@@ -9,7 +9,7 @@ from collector.access_log_ingest import IngestProgress
 from domain import Window
 from sources.base import Problem
 from tests.factories.log_counts import START
-from ui.endpoints.ingest_progress import _problems, is_ingesting, is_mostly_uncounted, request_ingest
+from ui.endpoints.ingest_progress import _problems, is_ingesting, request_ingest
 
 DAY, WEEK = Window(START, START + 86_400), Window(START, START + 7 * 86_400)
 DENIED = Problem("denied", "access_logs", "read", "logs<script>", "Permission denied")
@@ -44,26 +44,6 @@ def fake_app(progress: IngestProgress | None, *, logs: object = "configured") ->
 )
 def test_is_ingesting(progress: IngestProgress | None, expected: bool) -> None:
     assert is_ingesting(fake_app(progress), DAY) is expected
-
-
-@pytest.mark.parametrize(
-    ("progress", "without_counts", "with_counts"),
-    [
-        (None, True, False),
-        (IngestProgress(DAY, "listing"), True, False),
-        (IngestProgress(DAY, "counting", files=100, files_done=10), True, True),
-        (IngestProgress(DAY, "counting", files=100, files_done=95), False, False),
-        (IngestProgress(DAY, "counting", files=2, already_counted=286), False, False),  # the newest ones
-        (IngestProgress(DAY, "stopped", problems=(DENIED,)), False, False),
-        (IngestProgress(DAY, "done", files=100, files_done=100), False, False),
-    ],
-)
-def test_routes_are_unknown_until_most_logs_are_counted(
-    progress: IngestProgress | None, without_counts: bool, with_counts: bool
-) -> None:
-    app = fake_app(progress)
-    assert is_mostly_uncounted(app, DAY, has_counts=False) is without_counts
-    assert is_mostly_uncounted(app, DAY, has_counts=True) is with_counts
 
 
 def test_only_windows_of_up_to_a_day_are_counted_without_a_request() -> None:

@@ -255,14 +255,14 @@ def _flag_periods(
     began = {fleet: np.arange(n_periods) for fleet in FLEETS}
     errors, total = usual
     consecutive = dict.fromkeys(FLEETS, 0.0)
-    ordinary = ORDINARY_MINUTES * MINUTE_S // period_s if total else 0
-    by_fleet = [(failed[fleet].tolist(), requests[fleet].tolist()) for fleet in FLEETS]
-    for period in range(n_periods):
-        counts = [(k[period], n[period]) for k, n in by_fleet]
-        is_ordinary = True
-        for fleet, (k, n), (k_other, n_other) in zip(FLEETS, counts, reversed(counts), strict=True):
-            has_past = ordinary * period_s >= ORDINARY_MINUTES * MINUTE_S
-            is_far = False
+    n_required = -(-ORDINARY_MINUTES * MINUTE_S // period_s)
+    n_ordinary = n_required if total else 0
+    counts = [zip(failed[fleet].tolist(), requests[fleet].tolist(), strict=True) for fleet in FLEETS]
+    for period, (baseline, canary) in enumerate(zip(*counts, strict=True)):
+        ordinary = []
+        both = zip(FLEETS, (baseline, canary), (canary, baseline), strict=True)
+        for fleet, (k, n), (k_other, n_other) in both:
+            is_far, has_past = False, n_ordinary >= n_required
             if k and (has_past or n_other):
                 reference = (errors + 1) / total if has_past else (k_other + 1) / n_other
                 limit = min(RARE_RATIO * reference, FREQUENT_RATIO * reference + FREQUENT_DIFFERENCE)
@@ -272,11 +272,11 @@ def _flag_periods(
             consecutive[fleet] = consecutive[fleet] + k if is_far else 0.0
             if consecutive[fleet] >= MIN_ERRORS:
                 flags[fleet][period] = True
-                is_ordinary = False
-        for fleet, (k, n) in zip(FLEETS, counts, strict=True):
-            if not flags[fleet][period]:
-                errors, total = errors + k, total + n
-        ordinary += is_ordinary and bool(counts[0][1] or counts[1][1])
+            else:
+                ordinary.append((k, n))
+        for k, n in ordinary:
+            errors, total = errors + k, total + n
+        n_ordinary += len(ordinary) == len(FLEETS) and bool(baseline[1] or canary[1])
     return flags, began
 
 

@@ -24,6 +24,7 @@ from analysis.series.comparison import (
     error_rate,
     latency,
     latest_values,
+    own_metric,
     requests,
     required_samples,
     slow_share,

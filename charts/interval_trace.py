@@ -6,23 +6,26 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from analysis import Quantity
 from charts.base.frame import ChartFrame, axis_time
 from charts.base.layout import MARGIN_PX, base_axis, base_layout, clock_meta, readable
 from charts.base.ticks import value_ticks
+from charts.base.traces import DISPLAYS
 from messages import charts
 from messages import parity as text
 
 MAX_POINTS = 1500  # a screen has fewer pixels
 
 
-def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, is_latency: bool) -> go.Figure:
-    """One criterion of `analysis.trace` (rates as fractions, latency in seconds): CI band, estimate, and the margin as a grey band.
+def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, quantity: Quantity) -> go.Figure:
+    """One criterion of `analysis.trace` (rates as fractions, latency in seconds, others in their unit): CI band, estimate, and the margin as a grey band.
 
     Rates are drawn in percentage points, latency in ms. The y axis fits the later half of the CI, not its wide beginning. Long traces are
     downsampled, keeping the last row.
     """
     trace = trace.iloc[:: -max(1, -(-len(trace) // MAX_POINTS))].iloc[::-1]
-    palette, scale, unit = frame.palette, 1000.0 if is_latency else 100.0, "ms" if is_latency else "pp"
+    palette, display = frame.palette, DISPLAYS[quantity]
+    scale = display.scale
     x = [axis_time(int(ts), frame) for ts in trace["ts"].dt.as_unit("s").astype("int64")]
 
     def line(column: str, name: str, **more: Any) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, is_latency:
             "upper", str(text.UPPER), line=edge, fill="tonexty", fillcolor=palette.unattributed, meta={"bound": "upper"}
         ),
         line("estimate", str(text.ESTIMATE), line={"color": palette.ink, "width": 2})
-        | readable("signed_milliseconds" if is_latency else "points"),
+        | readable(display.difference_unit),
     ]
     reach = _reach(trace) * scale
     day = charts.day_format()
@@ -53,7 +56,7 @@ def interval_trace_figure(trace: pd.DataFrame, frame: ChartFrame, *, is_latency:
         meta=clock_meta(frame),
         xaxis=base_axis(palette, showgrid=False) | times,
         yaxis=base_axis(palette, range=[-reach, reach])
-        | value_ticks(-reach, reach, f" {unit}", signed=True)
+        | value_ticks(-reach, reach, display.difference_suffix, signed=True)
         | zero_line,
     )
     return go.Figure(data=data, layout=layout | {"hovermode": False})

@@ -94,7 +94,7 @@ class Collector:
         self._retry_at: dict[str, int] = {}  # by event source, for older events
         self._backfills = {
             source.name: Backfill(archive, source, since_s=config.since_s)
-            for source in (sources.metrics if config.backfill else ())
+            for source in ((*sources.metrics, *sources.criteria) if config.backfill else ())
         }
         new_worker = partial(AccessLogWorker, archive, ingest=config.ingest_logs, clock=clock)
         self._access_log_worker = new_worker(sources.logs, config.route_templates) if sources.logs else None
@@ -102,7 +102,7 @@ class Collector:
 
     def _tasks_of(self, sources: Sources) -> list[PollTask]:
         config, tasks = self.config, list[PollTask]()
-        for source in sources.metrics:
+        for source in (*sources.metrics, *sources.criteria):
             poll = partial(self.poll_metrics, source)
             tasks.append(PollTask(source.name, "metrics", poll, config.metrics_interval_s))
         for events in sources.events:

@@ -21,7 +21,13 @@ def run_checks(sources: Sources) -> tuple[Health, ...]:
     """The checks of all sources, in parallel."""
     optional = (sources.traffic, sources.logs, sources.athena)
     batches = (*sources.batches, *((sources.triggers,) if sources.triggers else ()))
-    checked = (*sources.metrics, *(source for source in optional if source), *sources.events, *batches)
+    checked = (
+        *sources.metrics,
+        *sources.criteria,
+        *(source for source in optional if source),
+        *sources.events,
+        *batches,
+    )
     with ThreadPoolExecutor(len(checked) or 1) as threads:
         return tuple(chain.from_iterable(threads.map(lambda source: source.check(), checked)))
 

@@ -250,7 +250,7 @@ def _criteria_table(evaluation: Evaluation) -> RenderableType:
 
 
 def _value_cell(result: CriterionVerdict, value: float | None, events: int | None, requests: int | None) -> Text:
-    is_rate = value is not None and not verdicts.is_latency(result.criterion)
+    is_rate = value is not None and result.criterion.quantity == "rate"
     note = parity.numerator(value, events, requests) if is_rate else ""
     return _two_line_cell(verdicts.value(result.criterion, value), note)
 

@@ -2,9 +2,10 @@
 
 from domain.arn import Arn
 from domain.conditions import Condition
+from domain.config.criteria import Criterion, Margin
 from domain.config.errors import ConfigIssue, ConfigIssueCode, ConfigurationError
 from domain.config.loader import load
-from domain.config.models import Aws, Criterion, Fleet, Mackerel, Margin, Migration, Slo
+from domain.config.models import Aws, Fleet, Mackerel, Migration, Slo
 from domain.events import EVENT_KINDS, Event, EventKind, Removal
 from domain.frame import COLUMNS, FrameError, assemble, check_frame, empty_frame, epoch_s
 from domain.series import FLEETS, FleetName, Series, series_of_load_balancer, series_of_target_group

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.config.models import Criterion
+from domain.config.criteria import Criterion
 
 Decision = Literal["continue", "wait", "hold", "roll_back", "no_data"]
 ReasonCode = Literal[

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from domain.series import OWNERS, Series
 
@@ -44,6 +45,20 @@ def empty_frame() -> pd.DataFrame:
     """A tidy frame without rows."""
     empty = np.array([], dtype="int64")
     return assemble((), empty, empty, empty.astype("float64"), 60)
+
+
+def concat_frames(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of tidy frames, in order, with categorical labels. No series may be in two of them."""
+    filled = [frame for frame in frames if len(frame)] or list(frames[:1])
+    if len(filled) == 1:
+        return filled[0]
+    columns: dict[str, object] = {
+        name: union_categoricals([frame[name] for frame in filled])
+        if name in LABEL_COLUMNS
+        else pd.concat([frame[name] for frame in filled], ignore_index=True)
+        for name in COLUMNS
+    }
+    return pd.DataFrame(columns)
 
 
 def check_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 FleetName = Literal["baseline", "canary"]
 FLEETS: tuple[FleetName, FleetName] = ("baseline", "canary")
@@ -16,6 +16,11 @@ FAN_PERCENTILES = ("p50", "p95", "p99")  # that are drawn together
 DEFAULT_SLOW_THRESHOLDS_S = (0.1, 0.3, 1.0)
 
 _HOURLY = "_hourly"
+
+# The statistics of criteria of one's own: a value, or the counts of a rate.
+OwnStat = Literal["value", "events", "total"]
+OWN_STATS: tuple[OwnStat, ...] = get_args(OwnStat)
+OWN_COUNTS: tuple[OwnStat, ...] = ("events", "total")
 
 # Counts that sources omit if they are 0: an absent row means 0 if the group's `requests` has a row for that period.
 SPARSE_COUNTS = ("target_2xx", "target_3xx", "target_4xx", "target_5xx", "connection_errors", "fail_open_requests")

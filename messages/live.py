@@ -39,6 +39,8 @@ RULES_HEAD = (
     lazy("stickiness"),
 )
 ANY_REQUEST = lazy("any request")
+OWN_EXPLAINED = lazy("A criterion of your own: each fleet's value in each minute.")
+OWN_EMPTY = lazy("No data in this window. Data sources below says whether it could be read.")
 SOURCES_TITLE = lazy("Data sources")
 NEVER_SUCCEEDED = lazy("No successful response yet")
 TRAFFIC_TITLE = lazy("Traffic")
@@ -134,6 +136,7 @@ def panel_explained(name: str) -> str:
         "latency": _("Target response time of requests with a response. Low-sample percentiles are faint."),
         "slow": _("Share of responses slower than the threshold."),
         "requests": _("Requests routed to each fleet."),
+        "own": str(OWN_EXPLAINED),
     }[name]
 
 

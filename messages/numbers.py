@@ -97,6 +97,18 @@ def per_minute(number: float) -> str:
     return f"{number:.1f}/min" if 0 < number < 9.95 else f"{count(number)}/min"
 
 
+@_optional
+def plain_value(number: float) -> str:
+    """A number in a unit of its own, to three digits: "0.042", "12.3", "8,412", "1.2M"."""
+    return f"{MINUS if number < 0 else ''}{_three_digits(abs(number))}"
+
+
+@_optional
+def signed_value(difference: float) -> str:
+    """A difference of such numbers: "+0.042", "−12.3", "±0"."""
+    return _signed(difference, _three_digits(abs(difference)))
+
+
 def interval(lower: str, upper: str) -> str:
     """Two formatted bounds with their common unit once: "−0.004 … +0.011 pp", "−1.0 … +4.0%", "−3 ms … +1.24 s"."""
     for unit in (" pp", " ms", " s", "%"):
@@ -118,6 +130,15 @@ def _adaptive(value: float, distance: float) -> str:
     if distance >= 0.0995:
         return f"{value:.2f}"
     return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def _three_digits(size: float) -> str:
+    if size >= 99.95:
+        return count(size)
+    decimals = next(
+        (decimals for decimals, limit in enumerate((99.95, 9.995, 0.9995, 0.09995, 0.009995)) if size >= limit), 5
+    )
+    return f"{size:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{size:.0f}"
 
 
 def _time(seconds: float) -> str:

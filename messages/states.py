@@ -11,6 +11,8 @@ _SOURCE_NAMES: dict[str, LazyText | str] = {
     "mackerel": "Mackerel",
     "mackerel_events": lazy("Mackerel alerts and annotations"),
     "mackerel_batches": lazy("Mackerel batches"),
+    "mackerel_criteria": lazy("Mackerel criteria"),
+    "cloudwatch_criteria": lazy("CloudWatch criteria"),
     "eventbridge": "EventBridge",
     "lambda": lazy("CloudWatch (Lambda)"),
     "demo": lazy("Demo metrics"),

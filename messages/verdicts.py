@@ -31,7 +31,9 @@ def label(verdict: Verdict) -> str:
 
 
 def metric(criterion: Criterion) -> str:
-    """ "error rate", "p95", "slow > 300 ms"."""
+    """ "error rate", "p95", "slow > 300 ms"; the name of a criterion of one's own."""
+    if criterion.is_own:
+        return criterion.name
     if criterion.slow_threshold_s is not None:
         return _("slow > {threshold}").format(threshold=numbers.threshold(criterion.slow_threshold_s))
     return {"error_rate": _("error rate"), "unanswered_rate": _("no response"), "target_5xx_rate": _("target 5xx")}.get(
@@ -39,18 +41,25 @@ def metric(criterion: Criterion) -> str:
     )
 
 
-def is_latency(criterion: Criterion) -> bool:
-    return criterion.metric.startswith("latency_")
+def method_of(criterion: Criterion) -> str:
+    """How a criterion of one's own is judged."""
+    by_counts = _("{name}: judged as counts, events of a total in each minute; missing events are 0.")
+    by_minutes = _(
+        "{name}: judged by the differences of paired minutes, all with the same weight; minutes without both values are excluded."
+    )
+    return (by_counts if criterion.quantity == "rate" else by_minutes).format(name=criterion.name)
 
 
 def value(criterion: Criterion, number: float | None) -> str:
-    """A rate in %, a latency in ms."""
-    return numbers.milliseconds(number) if is_latency(criterion) else numbers.percent(number)
+    """A rate in %, a latency in ms, a value of one's own as a number."""
+    format_value = {"rate": numbers.percent, "latency": numbers.milliseconds, "value": numbers.plain_value}
+    return format_value[criterion.quantity](number)
 
 
 def difference(criterion: Criterion, number: float | None) -> str:
-    """A difference of rates in percentage points, of latencies in ms."""
-    return numbers.signed_milliseconds(number) if is_latency(criterion) else numbers.points(number)
+    """A difference of rates in percentage points, of latencies in ms, of values of one's own as a number."""
+    format_difference = {"rate": numbers.points, "latency": numbers.signed_milliseconds, "value": numbers.signed_value}
+    return format_difference[criterion.quantity](number)
 
 
 def reason(result: CriterionVerdict, labels: Mapping[FleetName, str], zone: tzinfo = UTC) -> str:
@@ -175,6 +184,7 @@ def excluded(reason: str, minutes: int) -> str:
         "warm_up": _("{duration} of warm-up after the start of the phase or a canary release"),
         "incident": _("{duration} of incidents"),
         "in_flight": _("{duration} of in-flight requests at the start"),
+        "not_comparable": _("{duration} with a value of 0 and a relative margin, or a share above 100%"),
     }[reason]
     return text.format(duration=times.duration(minutes * 60))
 

@@ -7,7 +7,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from archive import ArchiveError
-from domain import Window, utc_now
+from domain import Criterion, Window, utc_now
 from domain.series import is_request_count
 from domain.window import MINUTE_S
 from messages import frame
@@ -113,6 +113,11 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
         for column, name in zip(st.columns(2), row, strict=True):
             with column:
                 _panel(app, params, view, name, slow_s=slow_s)
+    own = app.migration.own_criteria
+    for pair in (own[first : first + 2] for first in range(0, len(own), 2)):
+        for column, criterion in zip(st.columns(2), pair, strict=False):
+            with column:
+                _own_panel(app, view, criterion)
     with st.container():
         events.events_table(app.migration, window_events, params.event_kinds, now=now)
     with st.container():
@@ -142,6 +147,8 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
     view = read()
     if view.last_week and view.last_week.is_missing:
         app.collector.request_window(with_lead_in(view.last_week.window), params.source)
+    for source in view.data.own_missing:
+        app.request_window(window, source)
     if not view.data.result.missing:
         return view
     app.request_window(window, params.source)
@@ -206,10 +213,23 @@ def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName,
     if chart is None:
         panels.empty_panel(app, params, view, name)
     else:
-        migration, window = app.migration, view.data.window
-        overlay_chart(
-            chart,
-            key=f"chart_{name}",
-            on_range=partial(set_range, migration, window),
-            on_note=partial(choose_note_time, migration, window),
-        )
+        _chart(app, view, chart, key=f"chart_{name}")
+
+
+def _own_panel(app: AppContext, view: LiveView, criterion: Criterion) -> None:
+    panels.own_panel_head(app, view, criterion)
+    chart = view.own_charts[criterion.name]
+    if chart is None:
+        layout.empty_state(str(text.OWN_EMPTY))
+    else:
+        _chart(app, view, chart, key=f"chart_own_{app.migration.own_criteria.index(criterion)}")
+
+
+def _chart(app: AppContext, view: LiveView, chart: bytes, *, key: str) -> None:
+    migration, window = app.migration, view.data.window
+    overlay_chart(
+        chart,
+        key=key,
+        on_range=partial(set_range, migration, window),
+        on_note=partial(choose_note_time, migration, window),
+    )

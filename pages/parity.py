@@ -153,5 +153,5 @@ def _interval_trace(app: AppContext, view: JudgementView) -> None:
         return
     provisional = provisional_from(app.migration, view.judged.result.last_asked_at or 0)
     chart = chart_frame(app.migration, view.phase.judged_window, provisional_from=provisional, theme=layout.theme())
-    figure = interval_trace_figure(trace, chart, is_latency=verdicts.is_latency(criteria[metric]))
+    figure = interval_trace_figure(trace, chart, quantity=criteria[metric].quantity)
     overlay_chart(chart_payload(figure, f"{title}. {text.INTERVAL_TRACE_EXPLAINED}"), key="interval_trace")

@@ -278,17 +278,19 @@ def budget_json(budget: ErrorBudget | None, errors: Mapping[FleetName, int | Non
 def _criterion_json(evaluation: Evaluation, result: CriterionVerdict) -> dict[str, Any]:
     intervals = pick(result, "estimate", "lower", "upper", "alarm_lower", "alarm_upper", "margin", "margin_lower")
     numbers = intervals | pick(result, "baseline", "canary")
-    is_latency = verdicts.is_latency(result.criterion)
+    is_rate = result.criterion.quantity == "rate"
     return {
         **pick(result, "metric", "verdict", "reason"),
         "sentence": verdicts.sentence(result, evaluation.labels),
         **pick(result.criterion, "critical", "watch_only"),
+        "source": result.criterion.source,
+        "judged_as": "counts" if is_rate else "paired_differences",
         "margin_given": str(result.criterion.margin),
         **{name: _finite(value) for name, value in numbers.items()},
-        "events": None if is_latency else {"baseline": result.baseline_events, "canary": result.canary_events},
+        "events": None if not is_rate else {"baseline": result.baseline_events, "canary": result.canary_events},
         "requests": {"baseline": result.baseline_requests, "canary": result.canary_requests},
         "unexplained": None
-        if is_latency
+        if not is_rate
         else {"baseline": result.baseline_unexplained, "canary": result.canary_unexplained},
         "minutes": result.minutes,
         "excluded": dict(result.excluded or {}),

@@ -18,6 +18,7 @@ from analysis.series.phases import begins_phase
 from archive import Archive, MetricsResult
 from domain import Migration, WeightChange, Window
 from domain.window import DAY_S, MINUTE_S
+from services.criteria import criteria_key, with_criteria
 from services.freshness import final_until
 from services.versioned_cache import VersionedCache
 
@@ -32,7 +33,8 @@ def read_context(
         return settings
     past = _Past(result.window.start, period_s, _before(settings, result.window.start))
     cache = _histories.setdefault(archive, VersionedCache())
-    key, version = (source, past.end, period_s, migration.criteria), (history_key(archive, source, result.window), past)
+    key = (source, past.end, period_s, migration.criteria)
+    version = history_key(archive, migration, source, result.window), past
     history = cache.get(key, version)
     if history is None:
         history = learn_history(_pasts(archive, migration, source, past, now=now), migration.criteria)
@@ -77,9 +79,10 @@ def _steps_of(change: WeightChange) -> Iterator[tuple[int, float]]:
     yield change.ts, nan if change.after is None else change.after
 
 
-def history_key(archive: Archive, source: str, window: Window) -> Hashable:
+def history_key(archive: Archive, migration: Migration, source: str, window: Window) -> Hashable:
     """A value that changes whenever the data before `window` may have changed. Raises ArchiveError."""
-    return archive.metrics.cache_key(Window(window.start - 2 * DAY_S, window.start), source)
+    before = Window(window.start - 2 * DAY_S, window.start)
+    return archive.metrics.cache_key(before, source), criteria_key(archive, migration, before)
 
 
 def _pasts(
@@ -96,7 +99,8 @@ def _pasts(
                 (series.fleet == "baseline" or not baseline_only) and analysis.is_needed(series, migration.criteria)
             ),
         )
-        return replace(result, frame=result.frame[result.frame["period_s"] == past.period_s])
+        result = replace(result, frame=result.frame[result.frame["period_s"] == past.period_s])
+        return with_criteria(archive, migration, result, now=now)
 
     day, day_before = Window(past.end - DAY_S, past.end), Window(past.end - 2 * DAY_S, past.end - DAY_S)
     result = read(day)

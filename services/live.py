@@ -1,7 +1,7 @@
 """The newest data of both fleets: for the charts of the Live page, and for one line per metric of `watch`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -20,6 +20,7 @@ from domain.series import PERCENTILES, is_request_count
 from domain.weight_changes import WeightChange
 from domain.window import HOUR_S, MINUTE_S
 from services.alarms import AlarmStatus
+from services.criteria import own_series, read_criteria, source_names
 from services.fleet_requests import fleet_requests, requests_unread
 from services.freshness import provisional_from
 from sources.base import Problem
@@ -62,13 +63,18 @@ class LastWeek:
 
 @dataclass(frozen=True, slots=True)
 class LiveData:
-    """What the Live page shows of one window. `missing`: the fleets without requests in it, and why; `steps`: see `share_steps`."""
+    """What the Live page shows of one window. `missing`: the fleets without requests in it, and why; `steps`: see `share_steps`.
+
+    `own`: the criteria of one's own, by name; `own_missing`: their sources that have not answered for all of it.
+    """
 
     window: Window
     result: MetricsResult
     panels: Mapping[PanelName, PanelData]
     missing: tuple[FleetRequests, ...] = ()
     steps: tuple[ShareStep, ...] = ()
+    own: Mapping[str, PanelData] = field(default_factory=dict)
+    own_missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,26 @@ def live_data(
         for of_fleet in fleet_requests(shown, source, final_until=answered_until, canary_share=canary_share)
         if not of_fleet.is_counted and np.isnan(requests[of_fleet.fleet]).all()
     )
-    return LiveData(window, result, panels, missing, steps)
+    own = dict(zip(source_names(own_series(migration)), read_criteria(archive, migration, window), strict=True))
+    own_missing = tuple(name for name, part in own.items() if part.missing)
+    return LiveData(window, result, panels, missing, steps, _own_panels(migration, window, own, trace), own_missing)
+
+
+def _own_panels(
+    migration: Migration, window: Window, results: Mapping[str, MetricsResult], trace: pd.DataFrame | None
+) -> dict[str, PanelData]:
+    """The comparison of each criterion of one's own. `results`: by source."""
+    grids = {name: analysis.finest_grid(result.frame, window) for name, result in results.items()}
+    panels = {}
+    for criterion in migration.own_criteria:
+        source = criterion.series("baseline").popitem()[1].source
+        before = min(provisional_from(migration, results[source].last_asked_at or 0), window.end)
+        comparison = analysis.own_metric(grids[source], criterion.series_metric, is_rate=criterion.kind == "rate")
+        panels[criterion.name] = replace(
+            _panel_data(comparison, criterion.margin, before=before),
+            estimate=running_estimate(trace, criterion.metric, window) if trace is not None else None,
+        )
+    return panels
 
 
 def last_week(

@@ -11,6 +11,7 @@ import analysis
 from analysis.parity.context import NO_CONTEXT, JudgeContext
 from archive import Archive, MetricsResult
 from domain import Migration, Window
+from services.criteria import criteria_key, with_criteria
 from services.fleet_requests import fleet_requests
 from services.freshness import final_until
 from services.judge_context import history_key, read_context, read_settings
@@ -76,16 +77,18 @@ def judge_with_trace(
 
 
 def _read(archive: Archive, migration: Migration, source: str, window: Window, now: datetime) -> MetricsResult:
-    return archive.metrics.read(
+    result = archive.metrics.read(
         window, source, now=now, series_filter=lambda series: analysis.is_needed(series, migration.criteria)
     )
+    return with_criteria(archive, migration, result, now=now)
 
 
 def judgement_key(archive: Archive, migration: Migration, source: str, window: Window) -> Hashable:
     """A value that changes whenever `judge_window` may say something else of `window` at the same time. Raises ArchiveError."""
     settings = read_settings(archive, migration, source, window)
-    data = archive.metrics.cache_key(window, source), history_key(archive, source, window)
-    return data, settings.configured, settings.warm_up, settings.counts_503
+    data = archive.metrics.cache_key(window, source), criteria_key(archive, migration, window)
+    history = history_key(archive, migration, source, window)
+    return data, history, settings.configured, settings.warm_up, settings.counts_503
 
 
 def judge_result(

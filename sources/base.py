@@ -210,7 +210,9 @@ class HistorySource(EventSource, Protocol):
 
 
 # Sources that only add detail. Everything works without them: their problems are notes, not alarms.
-SUPPLEMENTARY = frozenset({"cloudtrail", "codedeploy", "ecs", "eventbridge", "lambda"})
+SUPPLEMENTARY = frozenset(
+    {"cloudtrail", "cloudwatch_criteria", "mackerel_criteria", "codedeploy", "ecs", "eventbridge", "lambda"}
+)
 _REMARKS: frozenset[ProblemKind] = frozenset(
     ("message", "no_such_metric", "no_split", "gone", "elsewhere", "incomplete")
 )

@@ -12,6 +12,7 @@ from sources.aws.athena import AthenaLogs
 from sources.aws.client import aws_of
 from sources.aws.cloudtrail import CloudTrail
 from sources.aws.cloudwatch import CloudWatch
+from sources.aws.cloudwatch_criteria import CloudWatchCriteria
 from sources.aws.codedeploy import CodeDeploy
 from sources.aws.ecs import Ecs
 from sources.aws.eventbridge import EventBridge
@@ -28,6 +29,7 @@ from sources.demo.lambda_metrics import DemoLambda
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, program_anchor
 from sources.mackerel.batches import MackerelBatches
 from sources.mackerel.client import MackerelApi
+from sources.mackerel.criteria import MackerelCriteria, expression_issues
 from sources.mackerel.events import MackerelEvents
 from sources.mackerel.metrics import MackerelMetrics
 from sources.triggers import TriggerSnapshot, TriggerSource
@@ -42,6 +44,7 @@ class Sources:
     metrics: tuple[MetricSource, ...] = ()
     traffic: TrafficSource | None = None
     events: tuple[EventSource, ...] = ()
+    criteria: tuple[MetricSource, ...] = ()  # metrics of criteria of one's own
     batches: tuple[MetricSource, ...] = ()  # metrics of batch jobs; the first source has the runs
     triggers: TriggerSource | None = None
     logs: LogSource | None = None  # None without [access_logs]
@@ -63,10 +66,13 @@ def load_migration(path: Path | None = None, *, demo: bool = False) -> Migration
         return demo_migration()
     path = path or DEFAULT_PATH
     try:
-        return load(path)
+        migration = load(path)
     except OSError as error:
         detail = error.strerror or str(error)
         raise ConfigurationError(path, (ConfigIssue("", "not_readable", {"detail": detail}),)) from error
+    if issues := tuple(expression_issues(migration.criteria)):
+        raise ConfigurationError(path, issues)
+    return migration
 
 
 def create_sources(migration: Migration, *, clock: Clock = utc_now, anchor: datetime | None = None) -> Sources:
@@ -85,6 +91,7 @@ def guard_all(sources: Sources, clock: Clock) -> Sources:
         metrics=tuple(guard(source, clock=clock) for source in sources.metrics),
         traffic=sources.traffic and guard(sources.traffic, clock=clock),
         events=tuple(guard(source, clock=clock) for source in sources.events),
+        criteria=tuple(guard(source, clock=clock) for source in sources.criteria),
         batches=tuple(guard(source, clock=clock) for source in sources.batches),
         triggers=sources.triggers and guard(sources.triggers, clock=clock, snapshot=TriggerSnapshot),
         logs=sources.logs and guard(sources.logs, clock=clock),
@@ -112,6 +119,7 @@ def _create_configured_sources(migration: Migration, clock: Clock) -> Sources:
     logs, athena = _create_log_sources(migration, clock)
     return Sources(
         metrics=tuple(metrics),
+        criteria=tuple(_create_criteria_sources(migration, clock, api)),
         traffic=LoadBalancer(migration, clock=clock) if migration.aws else None,
         events=tuple(events),
         batches=tuple(batches),
@@ -134,6 +142,14 @@ def _create_demo_sources(migration: Migration, clock: Clock, anchor: datetime) -
         triggers=DemoTriggers(anchor=anchor, clock=clock),
         logs=DemoLogs(anchor=anchor, clock=clock),
     )
+
+
+def _create_criteria_sources(migration: Migration, clock: Clock, api: MackerelApi) -> Iterator[MetricSource]:
+    sources = {criterion.source for criterion in migration.own_criteria}
+    if "mackerel" in sources:
+        yield MackerelCriteria(migration, clock=clock, api=api)
+    if "cloudwatch" in sources:
+        yield CloudWatchCriteria(migration, clock=clock)
 
 
 def _create_aws_event_sources(migration: Migration, clock: Clock) -> Iterator[EventSource]:

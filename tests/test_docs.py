@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from domain import Aws, Criterion, Fleet, Mackerel, Migration, series_of_load_balancer, series_of_target_group
 from domain.config.access_logs import AccessLogs, Athena
 from domain.config.batches import Batches, Job
+from domain.config.criteria import CRITERION_METRICS
 from domain.config.loader import load
-from domain.config.models import CRITERION_METRICS
 from domain.config.server import ServerSettings
 from messages.errors import archive, config
 from sources.base import HealthState, ProblemKind
@@ -113,7 +113,13 @@ OPTIONAL_TABLES = [block for block in BLOCKS if re.search(r"(?m)^# \[", block) a
 def test_the_example_is_valid_with_everything_that_is_commented_out(tmp_path: Path) -> None:
     migration = load_text(tmp_path, re.sub(COMMENTED, "", EXAMPLE))
     assert migration.aws and migration.aws.rule and migration.aws.profile == "photo-readonly"
-    assert [criterion.metric for criterion in migration.criteria] == ["error_rate", "latency_p95", "slow_0.3s"]
+    assert [criterion.metric for criterion in migration.criteria] == [
+        "error_rate",
+        "latency_p95",
+        "slow_0.3s",
+        "uploads per minute",
+        "CPU %",
+    ]
     assert migration.batches and [job.name for job in migration.batches.jobs] == ["thumbnails", "digest"]
     assert migration.mackerel and migration.access_logs and migration.access_logs.athena
 

@@ -179,7 +179,7 @@ def _applicable_criteria(criteria: Sequence[Criterion], status: int | None) -> t
 
 
 def _is_time_based(criterion: Criterion) -> bool:
-    return criterion.metric.startswith("latency_") or criterion.slow_threshold_s is not None
+    return criterion.quantity == "latency" or criterion.slow_threshold_s is not None
 
 
 def _parse_counts(

@@ -97,7 +97,7 @@ def intervals(
 def interval_verdicts(criterion: Criterion, intervals: SequentialIntervals) -> VerdictArray:
     """The verdict at each time."""
     above, below = intervals.alarm_lower > intervals.margin, intervals.alarm_upper < intervals.margin_lower
-    worse, better = (above, below) if criterion.better == "lower" else (below, above)
+    worse, better = criterion.worse_and_better(above, below)
     return np.select(
         [~intervals.is_known, worse, better, intervals.is_inside & ~intervals.is_multiple],
         ["not enough data", "regression", "improvement", "parity"],

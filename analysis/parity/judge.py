@@ -119,7 +119,7 @@ def judge_criterion(samples: PairedSamples, n_comparisons: int) -> CriterionVerd
     forecasts: list[int | None] = [0, 0]
     if verdict not in DECISIVE_VERDICTS:
         level, minutes = estimates.baseline_level[last], samples.paired_periods * samples.period_s / MINUTE_S
-        requests = details["baseline_requests"], details["canary_requests"]
+        requests = float(samples.requests_b.sum()), float(samples.requests_c.sum())
         forecasts = [
             None
             if reason == "incident"
@@ -173,7 +173,7 @@ class _Estimates:
         found = intervals(criterion, self.running.at(after), n_comparisons, self.baseline_level[after])
         by_interval = interval_verdicts(criterion, found)
         signs = break_signs(self._samples, self.running, n_comparisons, first_look=first)[after]
-        worse, better = (signs > 0, signs < 0) if criterion.better == "lower" else (signs < 0, signs > 0)
+        worse, better = criterion.worse_and_better(signs > 0, signs < 0)
         replaceable = ~np.isin(by_interval, ("regression", "improvement"))
         hidden = (by_interval == "parity") & (found.upper + excess > found.margin)
         conditions = [replaceable & worse, replaceable & better, hidden]
@@ -197,7 +197,7 @@ class _Estimates:
         if not enough.any():
             return {}
         means = np.bincount(index, weights * self.differences) / np.bincount(index, weights)
-        worse = means if samples.criterion.better == "lower" else -means
+        worse = {"lower": means, "higher": -means, "equal": np.abs(means)}[samples.criterion.better]
         worst = int(np.argmax(np.where(enough, worse, -np.inf)))
         mean = float(means[worst])
         if not samples.is_rate and samples.criterion.margin.is_relative:
@@ -206,13 +206,17 @@ class _Estimates:
 
 
 def _counts(samples: PairedSamples) -> dict[str, Any]:
-    """What was counted of each fleet, and the minutes that were used. No counts if no period was used, unless there were no requests."""
+    """What was counted of each fleet, and the minutes that were used. No counts if no period was used, unless there were no requests, and
+    none of a value of one's own.
+    """
     known = {requests.fleet: requests.count for requests in samples.missing}
     details: dict[str, Any] = {
         "minutes": len(samples.ts) * samples.period_s // MINUTE_S,
         "excluded": samples.excluded,
         "missing": () if len(samples.ts) else samples.missing,
     }
+    if samples.criterion.quantity == "value":
+        return details
     for fleet, events, requests in zip(FLEETS, samples.counts[::2], samples.counts[1::2], strict=True):
         counts = {"requests": round(requests.sum())}
         if samples.is_rate:
@@ -255,5 +259,5 @@ def _reason(criterion: Criterion, look: _Looks) -> VerdictReason:
     if found.is_inside[-1]:
         return "incident" if by_interval == "parity" else "ratio"
     above, below = found.alarm_lower[-1] > 0, found.alarm_upper[-1] < 0
-    worse, better = (above, below) if criterion.better == "lower" else (below, above)
+    worse, better = criterion.worse_and_better(above, below)
     return "significantly_worse" if worse else "significantly_better" if better else "inconclusive"

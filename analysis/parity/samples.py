@@ -19,11 +19,12 @@ from analysis.series.fleet_requests import FleetRequests, requests_of_series
 from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, TimeGrid, UnknownWindows, nan_ratio, time_grid
 from analysis.series.unanswered import ResponseCounts, alb_errors, failed_responses, trailing_sum
 from domain import FLEETS, Criterion, FleetName, Series, Window, epoch_s
-from domain.series import within_stat
+from domain.series import OWN_STATS, within_stat
 from domain.window import MINUTE_S
 
 ERROR_METRICS = ("error_rate", "target_5xx_rate", "unanswered_rate")
 RECENT_GAP_S = 300
+OWN_RECENT_GAP_S = 3600  # of a criterion of one's own, which may be reported late, and seldom
 MAX_IN_FLIGHT_SHARE = 0.05  # of the requests of the last minutes; if more have no response, they will have none
 MAX_IN_FLIGHT_S = 300  # how long a request may be in flight before it counts as unanswered
 
@@ -34,7 +35,8 @@ RecentGap = Literal["one_side_gone", "unread"]
 class PairedSamples:
     """The usable periods of one criterion, in order: start `ts` (epoch seconds), `index` on the grid, and one value per fleet.
 
-    Of a rate `baseline` and `canary` are events among `requests_…`; of a latency they are seconds, and `requests_…` their sample sizes.
+    Of a rate `baseline` and `canary` are events among `requests_…`; of a latency they are seconds, and `requests_…` their sample sizes; of a
+    value of one's own they are in its unit, and `requests_…` are 1.
     `judged_from`: the index on the grid from which on each of them, and those before it, are judged: its own, unless an incident began there.
     `is_measured` is False if the metric is missing for a fleet that had requests. `paired_periods`: final periods in which both had requests.
     `missing`: the fleets without requests in any final period. `recent_gap`: why the newest periods could not be used; `gone`: the fleets
@@ -63,7 +65,7 @@ class PairedSamples:
 
     @property
     def is_rate(self) -> bool:
-        return not self.criterion.metric.startswith("latency_")
+        return self.criterion.quantity == "rate"
 
     @property
     def weights(self) -> FloatArray:
@@ -116,6 +118,8 @@ class PreparedGrid:
 def is_needed(series: Series, criteria: Sequence[Criterion] = ()) -> bool:
     """Whether the judge uses this series."""
     criteria = criteria or DEFAULT_CRITERIA
+    if series.stat in OWN_STATS:
+        return any(series in criterion.series(fleet).values() for criterion in criteria for fleet in FLEETS)
     if series.metric != "latency":
         return series.metric in ("requests", "unanswered", "connection_errors", "alb_5xx", "alb_503", *STATUS_COUNTS)
     percentiles = {criterion.metric.removeprefix("latency_") for criterion in criteria}
@@ -192,7 +196,11 @@ def _requests_unread(grid: TimeGrid, fleet: FleetName, unknown: UnknownWindows) 
 
 
 def dominant_period(frame: pd.DataFrame, window: Window) -> tuple[int | None, list[tuple[npt.NDArray[np.int64], int]]]:
-    """The most frequent period in `window` (None without rows), and the starts of the rows of every other period, with its length."""
+    """The most frequent period in `window` (None without rows), and the starts of the rows of every other period, with its length.
+
+    Criteria of one's own do not count: their periods are those of their sources.
+    """
+    frame = frame[~frame["stat"].isin(OWN_STATS)]
     ts, periods = epoch_s(frame), frame["period_s"].to_numpy()
     if not len(ts) or periods.min() == periods.max():
         return (int(periods[0]) if len(ts) else None), []
@@ -206,30 +214,11 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
     """The periods in which `criterion` can be judged: final, and with requests of both fleets.
 
     A percentile also needs 10 / (1 − p) answers and one target group per fleet, because percentiles cannot be merged. A latency must be positive.
+    A criterion of one's own needs its values, or its counts, of both fleets instead of requests; a value has the weight of one request.
     """
-    grid, is_rate = prepared.grid, not criterion.metric.startswith("latency_")
-    requests = {fleet: np.nan_to_num(grid.fleets[fleet].requests) for fleet in FLEETS}
-    low_sample = multi_group = unread = np.zeros(len(grid.ts), dtype=bool)
-    events: Mapping[FleetName, FloatArray] = {}
-    if not is_rate:
-        comparison = latency(grid, criterion.metric.removeprefix("latency_"))
-        present = {fleet: np.nan_to_num(comparison.values[fleet]) > 0 for fleet in FLEETS}
-        samples = {fleet: np.nan_to_num(comparison.samples[fleet]) for fleet in FLEETS}
-        low_sample = comparison.low_sample["baseline"] | comparison.low_sample["canary"]
-        multi_group = grid.fleets["baseline"].multi_group | grid.fleets["canary"].multi_group
-        events = comparison.values
-    elif criterion.slow_threshold_s is not None:
-        comparison = slow_share(grid, criterion.slow_threshold_s)
-        samples = {fleet: np.nan_to_num(comparison.samples[fleet]) for fleet in FLEETS}
-        present = {fleet: ~np.isnan(comparison.values[fleet]) & (samples[fleet] > 0) for fleet in FLEETS}
-        events = {fleet: comparison.values[fleet] * samples[fleet] for fleet in FLEETS}
-    else:
-        if criterion.metric == "error_rate":
-            requests["canary"] = requests["canary"] + prepared.scan.uncounted
-        samples = requests
-        present = {fleet: requests[fleet] > 0 for fleet in FLEETS}
-        unread = _unread_periods(prepared, criterion.metric)
-
+    grid, is_rate = prepared.grid, criterion.quantity == "rate"
+    measure = _measure(prepared, criterion)
+    requests, present, samples, events = measure.requests, measure.present, measure.samples, measure.events
     both = present["baseline"] & present["canary"]
     either = present["baseline"] | present["canary"]
     no_traffic = ~either & (requests["baseline"] == 0) & (requests["canary"] == 0)
@@ -244,9 +233,10 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         "incident": prepared.scan.judged_from > n_final,
         "one_side_missing": either & ~both & ~prepared.requests_unread,
         "both_sides_missing": ~either & ~prepared.requests_unread,
-        "unread": unread | ~both,  # ~both: periods with unknown requests
-        "mixed_groups": multi_group,
-        "low_samples": low_sample,
+        "unread": measure.unread | ~both,  # ~both: periods with unknown requests
+        "mixed_groups": measure.multi_group,
+        "low_samples": measure.low_sample,
+        "not_comparable": measure.not_comparable,
     }
     for reason, flags in flags_by_reason.items():
         excluded[reason] = int((usable & flags).sum()) * grid.period_s // MINUTE_S
@@ -264,7 +254,10 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
     excluded["in_flight"] = int((~certain & ~warm).sum()) * grid.period_s // MINUTE_S
     used = certain & ~warm
     index, events = index[used], {fleet: events[fleet][used] for fleet in FLEETS}
-    newest = np.flatnonzero(prepared.final & ~no_traffic & ~other_period)[-max(1, RECENT_GAP_S // grid.period_s) :]
+    recent_s = OWN_RECENT_GAP_S if criterion.is_own else RECENT_GAP_S
+    newest = np.flatnonzero(prepared.final & ~no_traffic & ~other_period)[-max(1, recent_s // grid.period_s) :]
+    # That a metric of one's own is missing says nothing about the fleet.
+    silent = prepared.requests_unread | criterion.is_own
     return PairedSamples(
         criterion,
         grid.period_s,
@@ -279,12 +272,72 @@ def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSample
         is_measured,
         int((prepared.final & ((requests["baseline"] > 0) & (requests["canary"] > 0) | both)).sum()),
         missing=tuple(fleet for fleet in prepared.fleets if not fleet.is_counted),
-        recent_gap=_recent_gap(newest, ~both & ~low_sample, unread, prepared.requests_unread),
+        recent_gap=_recent_gap(newest, ~both & ~measure.low_sample, measure.unread, silent),
         gone=tuple(fleet for fleet in FLEETS if not present[fleet][newest].any()),
         unexplained={fleet: round(float(unexplained[fleet][used].sum())) for fleet in FLEETS},
         history=prepared.context.scatter.get(criterion.metric, NO_HISTORY),
         excess=_incident_excess(prepared, criterion.metric),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measure:
+    """What a criterion compares, in each period of the grid, by fleet: `events` of `samples` where it is `present`. `events` is empty if errors are
+    counted later, in the periods that are used. The others are reasons not to use a period."""
+
+    requests: Mapping[FleetName, FloatArray]
+    present: Mapping[FleetName, BoolArray]
+    samples: Mapping[FleetName, FloatArray]
+    events: Mapping[FleetName, FloatArray]
+    low_sample: BoolArray
+    multi_group: BoolArray
+    unread: BoolArray
+    not_comparable: BoolArray
+
+
+def _measure(prepared: PreparedGrid, criterion: Criterion) -> _Measure:
+    grid, none = prepared.grid, np.zeros(len(prepared.grid.ts), dtype=bool)
+    requests = {fleet: np.nan_to_num(grid.fleets[fleet].requests) for fleet in FLEETS}
+    if criterion.is_own:
+        own = {fleet: _own_values(grid, criterion, fleet) for fleet in FLEETS}
+        events, samples = ({fleet: own[fleet][part] for fleet in FLEETS} for part in (0, 1))
+        present = {fleet: samples[fleet] > 0 for fleet in FLEETS}
+        not_comparable = np.any([_not_comparable(criterion, *own[fleet]) for fleet in FLEETS], axis=0)
+        return _Measure(requests, present, samples, events, none, none, none, not_comparable)
+    if criterion.quantity == "latency":
+        comparison = latency(grid, criterion.metric.removeprefix("latency_"))
+        present = {fleet: np.nan_to_num(comparison.values[fleet]) > 0 for fleet in FLEETS}
+        samples = {fleet: np.nan_to_num(comparison.samples[fleet]) for fleet in FLEETS}
+        low_sample = comparison.low_sample["baseline"] | comparison.low_sample["canary"]
+        multi_group = grid.fleets["baseline"].multi_group | grid.fleets["canary"].multi_group
+        return _Measure(requests, present, samples, comparison.values, low_sample, multi_group, none, none)
+    if criterion.slow_threshold_s is not None:
+        comparison = slow_share(grid, criterion.slow_threshold_s)
+        samples = {fleet: np.nan_to_num(comparison.samples[fleet]) for fleet in FLEETS}
+        present = {fleet: ~np.isnan(comparison.values[fleet]) & (samples[fleet] > 0) for fleet in FLEETS}
+        events = {fleet: comparison.values[fleet] * samples[fleet] for fleet in FLEETS}
+        return _Measure(requests, present, samples, events, none, none, none, none)
+    if criterion.metric == "error_rate":
+        requests["canary"] = requests["canary"] + prepared.scan.uncounted
+    present = {fleet: requests[fleet] > 0 for fleet in FLEETS}
+    return _Measure(requests, present, requests, {}, none, none, _unread_periods(prepared, criterion.metric), none)
+
+
+def _own_values(grid: TimeGrid, criterion: Criterion, fleet: FleetName) -> tuple[FloatArray, FloatArray]:
+    """Events and totals of a rate; values and ones. Both are 0 without a row."""
+    own, gaps = grid.fleets[fleet].own, np.full(len(grid.ts), np.nan)
+    if criterion.quantity == "rate":
+        events, total = (own.get((criterion.series_metric, stat), gaps) for stat in ("events", "total"))
+        return np.nan_to_num(events), np.where(np.isnan(events), 0.0, np.nan_to_num(total))
+    values = own.get((criterion.series_metric, "value"), gaps)
+    return np.nan_to_num(values), np.where(np.isnan(values), 0.0, 1.0)
+
+
+def _not_comparable(criterion: Criterion, values: FloatArray, samples: FloatArray) -> BoolArray:
+    """Periods in which events exceed their total or are negative, or a value has no logarithm, which a relative margin needs."""
+    if criterion.quantity == "rate":
+        return (samples > 0) & ((values > samples) | (values < 0))
+    return (samples > 0) & (values <= 0) & criterion.margin.is_relative
 
 
 def _incident_excess(prepared: PreparedGrid, metric: str) -> FloatArray:

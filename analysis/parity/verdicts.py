@@ -47,6 +47,7 @@ ExclusionReason = Literal[
     "warm_up",  # the phase, or a release of the canary, had just begun
     "incident",  # a fact by itself, and no sample of the ordinary difference
     "in_flight",  # a window's first minutes: requests in flight look like unanswered ones
+    "not_comparable",  # of a criterion of one's own: a share above 100 %, or no positive value with a relative margin
 ]
 EXCLUSION_REASONS: tuple[ExclusionReason, ...] = get_args(ExclusionReason)
 
@@ -115,7 +116,7 @@ class CriterionVerdict:
         """Whether a difference of 0 is excluded on the worse side."""
         if self.alarm_lower is None or self.alarm_upper is None:
             return False
-        return self.alarm_lower > 0 if self.criterion.better == "lower" else self.alarm_upper < 0
+        return self.criterion.worse_and_better(self.alarm_lower > 0, self.alarm_upper < 0)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from analysis.series.unanswered import ResponseCounts, alb_errors, failed_respon
 from domain import FLEETS, FleetName
 from domain.series import within_stat
 
-Quantity = Literal["rate", "latency", "count"]
+Quantity = Literal["rate", "latency", "count", "value"]
 POOLED_S = 300
 ERROR_WINDOW_S = 300  # requests in flight across a minute's end distort one minute, but hardly five
 
@@ -30,7 +30,8 @@ class EarlierLine:
 class Comparison:
     """One measure of both fleets: arrays with one value per period, which starts at `ts` (epoch seconds) and lasts `lengths_s`; NaN is a gap.
 
-    A rate is a fraction, latency is in seconds, a count per minute. `samples`: sample size of each value; `low_sample`: it is too small.
+    A rate is a fraction, latency is in seconds, a count per minute, a value of one's own in its unit.
+    `samples`: sample size of each value; `low_sample`: it is too small.
     `window_s`: the trailing window over which each value is counted (0: its period). `components` have the same unit, by name and fleet.
     `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, not only for these fleets'.
     `percentile`: of latency; `others`: more percentiles, to be drawn with it; `last_week`: to be drawn behind it.
@@ -117,6 +118,21 @@ def error_rate(grid: TimeGrid) -> Comparison:
         window_s=ERROR_WINDOW_S,
         alb_5xx=grid.alb["alb_5xx"] * 60 / grid.lengths_s,
     )
+
+
+def own_metric(grid: TimeGrid, metric: str, *, is_rate: bool) -> Comparison:
+    """A criterion of one's own: its value, or events / total of each period. `samples`: the total, or 1."""
+    gaps, none = np.full(len(grid.ts), np.nan), np.zeros(len(grid.ts), dtype=bool)
+    values, samples = dict[FleetName, FloatArray](), dict[FleetName, FloatArray]()
+    for fleet in FLEETS:
+        own = grid.fleets[fleet].own
+        total = own.get((metric, "total"), gaps)
+        values[fleet] = (
+            nan_ratio(own.get((metric, "events"), gaps), total) if is_rate else own.get((metric, "value"), gaps)
+        )
+        samples[fleet] = total if is_rate else np.where(np.isnan(values[fleet]), np.nan, 1.0)
+    quantity: Quantity = "rate" if is_rate else "value"
+    return Comparison(grid.ts, grid.lengths_s, quantity, values, samples, dict.fromkeys(FLEETS, none))
 
 
 def _trailing_count(values: FloatArray, counts: Mapping[str, FloatArray], first: npt.NDArray[np.intp]) -> FloatArray:

@@ -1,7 +1,7 @@
 """The tidy frame as numpy arrays on one time grid: per fleet, one value per period."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 from typing import cast
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from domain import FLEETS, FleetName, Series, Window, epoch_s
-from domain.series import ALB_COUNTS, PERCENTILES, SPARSE_COUNTS
+from domain.series import ALB_COUNTS, OWN_STATS, PERCENTILES, SPARSE_COUNTS
 from domain.window import MINUTE_S
 
 UnknownWindows = Mapping[Series, Sequence[Window]]  # when the source gave no answer for a series, or was never asked
@@ -29,12 +29,14 @@ class FleetSeries:
     `counts`: requests, target_2xx … target_5xx, connection_errors, fail_open_requests, sample_count. A count without a row is 0 if that target
     group had requests, and NaN if it is unknown. `latency`: p50 … p99 and average in seconds; if several groups served (`multi_group`), those
     of the group with most requests. `within`: share of answers within a threshold, by statistic ("within_0.3s"), merged exactly.
+    `own`: of criteria of one's own, by metric and statistic.
     """
 
     counts: Mapping[str, FloatArray]
     latency: Mapping[str, FloatArray]
     within: Mapping[str, FloatArray]
     multi_group: BoolArray
+    own: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
 
     @property
     def requests(self) -> FloatArray:
@@ -195,7 +197,15 @@ class _IndexedRows:
         return (fleet, group, metric, stat) in self._rows
 
     def groups(self, fleet: str) -> list[str]:
-        return sorted({name[1] for name in self._rows if name[0] == fleet})
+        """The target groups of a fleet."""
+        return sorted({name[1] for name in self._rows if name[0] == fleet and name[3] not in OWN_STATS})
+
+    def own(self, fleet: str) -> dict[tuple[str, str], FloatArray]:
+        return {
+            (metric, stat): self.series(fleet, group, metric, stat)
+            for owner, group, metric, stat in self._rows
+            if owner == fleet and stat in OWN_STATS
+        }
 
     def stats(self, fleet: str, group: str, metric: str) -> list[str]:
         return [name[3] for name in self._rows if name[:3] == (fleet, group, metric)]
@@ -207,7 +217,8 @@ class _IndexedRows:
         return np.where(np.isnan(counts) & ~unknown, 0.0, counts)
 
     def series(self, fleet: str, group: str, metric: str, stat: str) -> FloatArray:
-        """One series on the grid, NaN if absent. Finer counts are summed, finer shares weighted by their answers; other finer rows are dropped."""
+        """One series on the grid, NaN if absent. Finer counts are summed, finer shares weighted by their answers, finer values of one's own averaged;
+        other finer rows are dropped."""
         result = np.full(len(self.ts), np.nan)
         rows = self._rows.get((fleet, group, metric, stat))
         if rows is None:
@@ -215,7 +226,11 @@ class _IndexedRows:
         index, value, period_s = rows
         exact = period_s == self.lengths_s[index]
         result[index[exact]] = value[exact]
-        if stat in ("sum", "sample_count") and not exact.all():
+        if stat == "value" and not exact.all():
+            n = np.bincount(index[~exact], minlength=len(result))
+            mean = np.bincount(index[~exact], value[~exact], minlength=len(result)) / np.maximum(n, 1)
+            result = np.where(np.isnan(result) & (n > 0), mean, result)
+        elif stat in ("sum", "sample_count", "events", "total") and not exact.all():
             finer = np.bincount(index[~exact], value[~exact], minlength=len(result))
             has_finer = np.bincount(index[~exact], minlength=len(result)) > 0
             result = np.where(has_finer, np.nan_to_num(result) + finer, result)
@@ -247,7 +262,11 @@ def _fleet_series(rows: _IndexedRows, fleet: FleetName) -> FleetSeries:
     if not groups:
         counts = dict.fromkeys(("requests", *SPARSE_COUNTS, "sample_count"), empty)
         return FleetSeries(
-            counts, dict.fromkeys((*PERCENTILES, "average"), empty), {}, np.zeros(len(rows.ts), dtype=bool)
+            counts,
+            dict.fromkeys((*PERCENTILES, "average"), empty),
+            {},
+            np.zeros(len(rows.ts), dtype=bool),
+            rows.own(fleet),
         )
 
     requests = np.vstack([rows.series(fleet, group, "requests", "sum") for group in groups])
@@ -276,4 +295,4 @@ def _fleet_series(rows: _IndexedRows, fleet: FleetName) -> FleetSeries:
         shares = np.vstack([rows.series(fleet, group, "latency", stat) for group in groups])
         weights = np.where(np.isnan(shares), np.nan, samples)
         within[stat] = nan_ratio(np.nansum(shares * weights, axis=0), np.nansum(weights, axis=0))
-    return FleetSeries(counts, latency, within, served.sum(axis=0) > 1)
+    return FleetSeries(counts, latency, within, served.sum(axis=0) > 1, rows.own(fleet))

@@ -9,7 +9,17 @@ from domain.window import DAY_S
 from messages import charts as text
 from messages.i18n import ENGLISH, current_language
 
-Unit = Literal["percent", "share", "points", "milliseconds", "signed_milliseconds", "count", "per_minute"]
+Unit = Literal[
+    "percent",
+    "share",
+    "points",
+    "milliseconds",
+    "signed_milliseconds",
+    "count",
+    "per_minute",
+    "plain_value",
+    "signed_value",
+]
 
 MARGIN_PX = {"l": 60, "r": 12, "t": 8, "b": 34}
 TRANSPARENT = "rgba(0,0,0,0)"

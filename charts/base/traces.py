@@ -25,6 +25,7 @@ class Display:
 DISPLAYS: dict[Quantity, Display] = {
     "rate": Display(100.0, "percent", "points", "%", " pp"),
     "latency": Display(1000.0, "milliseconds", "signed_milliseconds", " ms", " ms"),
+    "value": Display(1.0, "plain_value", "signed_value", "", ""),
     "count": Display(1.0, "per_minute", "per_minute", "/min", "/min"),
 }
 

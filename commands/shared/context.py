@@ -22,6 +22,7 @@ from domain import Migration, Window
 from domain.window import MINUTE_S
 from messages import cli as text
 from services.alarms import AlarmStatus, alarm_window, read_alarms
+from services.criteria import fetch_criteria, with_criteria
 from services.endpoints import judge_logs, log_window
 from services.evaluation import (
     Evaluation,
@@ -81,6 +82,8 @@ class CommandContext:
         """
         problems, now = self.poll_events(), startup.now()
         data = self._judgement_input(minutes, phase, problems, now)
+        fetch_criteria(self.archive, self.sources.criteria, data.result.window, now=now)
+        data = replace(data, result=with_criteria(self.archive, self.migration, data.result, now=now))
         data = replace(data, alarms=self.alarms(now), context=self._judge_context(data.result, now))
         logs = log_window(data.phase.window if data.phase else data.result.window)
         try:

@@ -98,6 +98,8 @@ def title(migration: Migration, *parts: str) -> Text:
 def message_lines(message: Message) -> Text:
     """The problem on one line, the next step on another."""
     line = plain(f"{message.title}. {message.text}")
+    for shown in message.snippet:
+        line.append(f"\n    {shown}")
     return line.append("\n→ ").append_text(plain(message.next_step)).append(f"  {message.anchor}", FAINT)
 
 

@@ -12,8 +12,9 @@ from pydantic_core import ErrorDetails
 
 from domain.config.access_logs import AccessLogs, Athena
 from domain.config.batches import Batches, Job
+from domain.config.criteria import CloudWatchMetricTable, CloudWatchQuery, Criterion
 from domain.config.errors import ConfigIssue, ConfigurationError, closest, issue_from_pydantic
-from domain.config.models import Aws, Criterion, Fleet, Fleets, Mackerel, Migration
+from domain.config.models import Aws, Fleet, Fleets, Mackerel, Migration
 from domain.config.server import ServerSettings
 
 MAX_BYTES = 1_000_000
@@ -108,6 +109,7 @@ def _misplaced_keys(tables: Mapping[str, Any], migration_table: Mapping[str, Any
 
 def _issue(location: tuple[int | str, ...], error: ErrorDetails) -> ConfigIssue:
     """pydantic's error as an issue, its key as the file spells it."""
+    location = tuple(part for part in location if not str(part).startswith("<"))  # which shape of a key was tried
     if location and location[0] not in _TABLES:
         location = ("migration", *location)
     return issue_from_pydantic(
@@ -123,6 +125,8 @@ def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
         return Job.model_fields
     if location[:2] == ("access_logs", "athena"):
         return Athena.model_fields
+    if location[0] == "criteria" and len(location) > 2:
+        return (CloudWatchMetricTable if "metrics" in location else CloudWatchQuery).model_fields
     return _MODELS[str(location[0])].model_fields
 
 

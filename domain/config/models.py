@@ -1,4 +1,4 @@
-"""The configuration's models: the migration, its fleets, its sources, and its parity criteria. Validated when constructed."""
+"""The configuration's models: the migration, its fleets and its sources. Validated when constructed."""
 
 import re
 from collections.abc import Mapping
@@ -12,28 +12,17 @@ from domain.arn import Arn, ArnKind, TruncatedArn
 from domain.config.access_logs import AccessLogs
 from domain.config.base import ConfigTable, TimezoneName, matches
 from domain.config.batches import Batches
-from domain.config.errors import closest, config_error
+from domain.config.criteria import THRESHOLD_DECIMALS, Criterion, Margin
+from domain.config.errors import config_error
 from domain.config.server import ServerSettings
 from domain.redaction import redact_userinfo, register_url
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName, format_threshold
 from domain.window import parse_datetime, parse_warm_up
 
-# The metrics of criteria, beside `slow_0.3s` (or `slow_300ms`): the share of responses slower than 0.3 s.
-CRITERION_METRICS = (
-    "error_rate",
-    "unanswered_rate",
-    "target_5xx_rate",
-    "latency_p50",
-    "latency_p90",
-    "latency_p95",
-    "latency_p99",
-)
-THRESHOLD_DECIMALS = 6  # microseconds; CloudWatch accepts ten decimals
+MAX_OWN_CRITERIA = 20  # with metric math and both fleets, those are 440 of the 500 queries of a call
 DEFAULT_WARM_UP = "10m"
-_SLOW = re.compile(r"slow_(?P<threshold>\d+(?:\.\d+)?)(?P<unit>ms|s)")
 _Pair = Annotated[str, matches(r"([^/:\s]+/[^/:\s]+)?", "not_a_pair")]
 _SLO = re.compile(r"(?P<target>\d{1,2}(?:\.\d+)?)\s*% over (?P<days>\d{1,2})\s*d")
-_MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
 
 
 def _arn(text: str, kind: ArnKind) -> Arn:
@@ -49,37 +38,6 @@ def _arn(text: str, kind: ArnKind) -> Arn:
     if arn.kind != kind:
         raise config_error("arn_of_another_kind", given=text, kind=kind, found=arn.kind)
     return arn
-
-
-class Margin(ConfigTable):
-    """How much worse is acceptable: `value` in `unit`. pp and ms are absolute; % is relative to the baseline."""
-
-    value: Annotated[float, Field(gt=0)]
-    unit: Literal["pp", "ms", "%"]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _parse(cls, value: object) -> object:
-        if isinstance(value, Mapping):
-            return value
-        match = _MARGIN.fullmatch(value.strip()) if isinstance(value, str) else None
-        if match is None:
-            raise config_error("margin_without_unit", given=value)
-        if float(match["value"]) == 0:
-            raise config_error("margin_of_nothing", given=value)
-        return {"value": float(match["value"]), "unit": match["unit"]}
-
-    @property
-    def is_relative(self) -> bool:
-        return self.unit == "%"
-
-    @property
-    def amount(self) -> float:
-        """In seconds (ms), or as a fraction of the requests (pp) or of the baseline's level (%)."""
-        return self.value / (1000 if self.unit == "ms" else 100)
-
-    def __str__(self) -> str:
-        return f"{self.value:g}{self.unit}" if self.is_relative else f"{self.value:g} {self.unit}"
 
 
 class Slo(ConfigTable):
@@ -105,46 +63,6 @@ class Slo(ConfigTable):
 
     def __str__(self) -> str:
         return f"{self.target_percent:g}% over {self.days}d"
-
-
-class Criterion(ConfigTable):
-    """A parity criterion: metric, margin, better direction, and whether it is critical for the overall verdict.
-
-    `watch_only`: shown, and never counted. `max_ratio`: an absolute margin is no parity if the canary's rate is surely a larger multiple of the
-    baseline's.
-    """
-
-    metric: str
-    margin: Margin
-    better: Literal["lower", "higher"] = "lower"
-    critical: bool = False
-    watch_only: bool = False
-    max_ratio: Annotated[float, Field(gt=1)] | None = None
-
-    @field_validator("metric")
-    @classmethod
-    def _check_metric(cls, metric: str) -> str:
-        if slow := _SLOW.fullmatch(metric):
-            threshold_s = float(slow["threshold"]) / (1000 if slow["unit"] == "ms" else 1)
-            return f"slow_{format_threshold(round(threshold_s, THRESHOLD_DECIMALS))}s"
-        if metric not in CRITERION_METRICS:
-            raise config_error("unknown_metric", given=metric, close=closest(metric, CRITERION_METRICS))
-        return metric
-
-    @model_validator(mode="after")
-    def _check_unit(self) -> Self:
-        units = ("ms", "%") if self.metric.startswith("latency_") else ("pp", "%")
-        if self.margin.unit not in units:
-            raise config_error("margin_of_another_unit", given=self.margin, metric=self.metric, fits=" / ".join(units))
-        if self.max_ratio is not None and self.margin.unit != "pp":
-            raise config_error("ratio_without_points", given=self.margin)
-        return self
-
-    @property
-    def slow_threshold_s(self) -> float | None:
-        """The threshold of a `slow_…` metric in seconds; None for the others."""
-        match = _SLOW.fullmatch(self.metric)
-        return float(match["threshold"]) if match else None
 
 
 class Aws(ConfigTable):
@@ -328,11 +246,16 @@ class Migration(ConfigTable):
 
     @model_validator(mode="after")
     def _check_criteria(self) -> Self:
+        if len(self.own_criteria) > MAX_OWN_CRITERIA:
+            raise config_error("too_many_criteria", at="criteria", given=len(self.own_criteria), limit=MAX_OWN_CRITERIA)
         metrics = [criterion.metric for criterion in self.criteria]
         for position, criterion in enumerate(self.criteria):
             key, threshold_s = f"criteria.{position}.metric", criterion.slow_threshold_s
             if criterion.metric in metrics[:position]:
-                raise config_error("metric_twice", at=key, given=criterion.metric)
+                name = f"criteria.{position}.name" if criterion.is_own else key
+                raise config_error("metric_twice", at=name, given=criterion.metric)
+            if criterion.source == "cloudwatch" and self.aws is None and not self.demo:
+                raise config_error("cloudwatch_without_aws", at=f"criteria.{position}.source")
             if threshold_s is not None and threshold_s not in self.slow_thresholds_s:
                 raise config_error(
                     "threshold_not_asked", at=key, given=criterion.metric, threshold=format_threshold(threshold_s)
@@ -379,6 +302,10 @@ class Migration(ConfigTable):
         if self.aws:
             return f"{self.name} @ {self.aws.load_balancer_arn.dimension}"
         return f"{self.name} @ mackerel:{self.mackerel.service if self.mackerel else ''}"
+
+    @property
+    def own_criteria(self) -> tuple[Criterion, ...]:
+        return tuple(criterion for criterion in self.criteria if criterion.is_own)
 
     def margin_of(self, metric: str) -> Margin | None:
         """The configured margin of a metric (`error_rate`, `latency_p95`, `slow_0.3s`, …), or None."""

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 
 from domain import ConfigIssue
-from domain.config.models import CRITERION_METRICS
-from messages.errors import config_access_logs, config_batches
+from messages.errors import config_access_logs, config_batches, config_criteria
+from messages.errors.config_criteria import suggestion
 from messages.errors.sources import Message, shorten
 from messages.i18n import LazyText, _, lazy
 
@@ -38,10 +38,7 @@ _EXAMPLES = {
     "mackerel.service": 'service = "photo"',
     "mackerel.alb_host": 'alb_host = "2u4PP3TJqbx"',
     "mackerel.organization": 'organization = "example"',
-    "criteria.metric": 'metric = "error_rate"',
-    "criteria.margin": 'margin = "0.05pp"',
-    "criteria.better": 'better = "lower"',
-    "criteria.critical": "critical = true",
+    **config_criteria.EXAMPLES,
     "server.allowed_hosts": 'allowed_hosts = ["dashboard.example.com"]',
     "server.expose": 'expose = ["metrics"]',
     "server.protected": "protected = true",
@@ -135,30 +132,6 @@ _TEXTS: dict[str, IssueText] = {
         lazy("The last {given} minutes would be provisional, but minutes are final after {settled} (`settle_minutes`)."),
         lazy("Set `provisional_minutes` to at most {settled}, or `settle_minutes` to at least {given}."),
     ),
-    "metric_twice": (
-        lazy("Duplicate margin for `{given}`."),
-        lazy("Keep one [[criteria]] per metric."),
-    ),
-    "threshold_not_asked": (
-        lazy("`{given}` needs a threshold of {threshold} s, which is not queried."),
-        lazy("Add {threshold} to `slow_thresholds_s` under [migration]."),
-    ),
-    "margin_without_unit": (
-        lazy("“{given}” is not a margin: use a number above 0 with a unit."),
-        lazy('Use "0.05pp" (percentage points), "20ms" (milliseconds) or "10%" (relative to the baseline).'),
-    ),
-    "margin_of_nothing": (
-        lazy("Parity can never be shown with a margin of “{given}”: no CI is that narrow."),
-        lazy('Use the largest acceptable difference, for example "0.05pp" or "10%".'),
-    ),
-    "margin_of_another_unit": (
-        lazy("A margin of {given} does not fit `{metric}`."),
-        lazy("Its margin is in {fits}: pp are percentage points, ms are milliseconds, and % is relative to the baseline."),
-    ),
-    "ratio_without_points": (
-        lazy("`max_ratio` requires a margin in pp, not {given}."),
-        lazy("Remove it: a relative margin limits the ratio itself, and a latency has no rate."),
-    ),
     "not_a_host": (
         lazy("“{given}” is neither a host name nor an IP address."),
         lazy("Use what the browser's address bar shows between `https://` and the first `/`, without the port, for "
@@ -170,6 +143,7 @@ _TEXTS: dict[str, IssueText] = {
     ),
     **config_batches.TEXTS,
     **config_access_logs.TEXTS,
+    **config_criteria.TEXTS,
 }  # fmt: skip
 
 
@@ -182,7 +156,7 @@ def format_config_issue(issue: ConfigIssue) -> Message:
         text, step = _TEXTS[issue.code]
         name = _name(issue.key)
         texts = str(text).format(name=name, **params), str(step).format(name=name, **params)
-    return Message(format_key(issue.key), *texts, ANCHOR)
+    return Message(format_key(issue.key), *texts, ANCHOR, config_criteria.snippet(issue))
 
 
 def format_key(key: str) -> str:
@@ -231,12 +205,8 @@ def _subject(key: str) -> str:
     return _("An entry of {name}").format(name=name) if key.rpartition(".")[2].isdigit() else name
 
 
-def _suggestion(params: dict[str, str]) -> str:
-    return _("Did you mean `{close}`?").format(close=params["close"]) + " " if params["close"] else ""
-
-
 def _unknown_key(key: str, params: dict[str, str]) -> tuple[str, str]:
-    step = _suggestion(params) + _("See docs/configuration.md for every key.")
+    step = suggestion(params) + _("See docs/configuration.md for every key.")
     return _("Unknown key `{name}`.").format(name=_name(key)), step
 
 
@@ -351,14 +321,7 @@ def _another_kind(key: str, params: dict[str, str]) -> tuple[str, str]:
 
 def _unknown_timezone(_key: str, params: dict[str, str]) -> tuple[str, str]:
     step = _("Use an IANA name, for example `Asia/Tokyo`, `Europe/Berlin` or `UTC`.")
-    return _("Unknown time zone “{given}”.").format(given=params["given"]), _suggestion(params).strip() or step
-
-
-def _unknown_metric(_key: str, params: dict[str, str]) -> tuple[str, str]:
-    metrics = ", ".join(f"`{metric}`" for metric in CRITERION_METRICS)
-    text = _("No metric “{given}” that can have a margin.").format(given=params["given"])
-    known = _("Use {metrics}, or `slow_0.3s` for the share of responses slower than 0.3 s.")
-    return text, _suggestion(params) + known.format(metrics=metrics)
+    return _("Unknown time zone “{given}”.").format(given=params["given"]), suggestion(params).strip() or step
 
 
 _FORMATTERS: dict[str, Callable[[str, dict[str, str]], tuple[str, str]]] = {
@@ -376,5 +339,5 @@ _FORMATTERS: dict[str, Callable[[str, dict[str, str]], tuple[str, str]]] = {
         _write_example(f"fleets.canary.{_name(key)}"),
     ),
     "unknown_timezone": _unknown_timezone,
-    "unknown_metric": _unknown_metric,
+    **config_criteria.FORMATTERS,
 }

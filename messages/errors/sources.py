@@ -15,9 +15,10 @@ from messages.i18n import LazyText, _, lazy
 from messages.states import source_name
 from sources.base import IDLE_GROUP, Problem, ProblemKind
 
-_MACKEREL = ("mackerel", "mackerel_events", "mackerel_batches")
+_MACKEREL = ("mackerel", "mackerel_events", "mackerel_batches", "mackerel_criteria")
 _AWS = (
     "cloudwatch",
+    "cloudwatch_criteria",
     "cloudtrail",
     "load_balancer",
     "codedeploy",
@@ -37,18 +38,29 @@ _DEFAULTS: dict[ProblemKind, LazyText] = {
     "no_split": lazy("this load balancer"),
     "elsewhere": lazy("one of the target groups"),
 }
-_PAGES = {"mackerel_events": "mackerel", "mackerel_batches": "batches", "eventbridge": "batches", "lambda": "batches"}
+_PAGES = {
+    "mackerel_events": "mackerel",
+    "mackerel_criteria": "mackerel",
+    "cloudwatch_criteria": "cloudwatch",
+    "mackerel_batches": "batches",
+    "eventbridge": "batches",
+    "lambda": "batches",
+}
 MAX_QUOTE_CHARS = 240
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A short title, what happened in one or two sentences, the next step, and a section of docs/. Escape all of it."""
+    """A short title, what happened in one or two sentences, the next step, and a section of docs/. Escape all of it.
+
+    `snippet`: lines to show in a fixed width, such as a line of the configuration and a caret below it.
+    """
 
     title: str
     text: str
     next_step: str
     anchor: str = ""
+    snippet: tuple[str, ...] = ()
 
 
 def format_problem(problem: Problem, *, retry_in_s: float | None = None) -> Message:

@@ -130,7 +130,7 @@ def _interval_charts(bundle: EvidenceBundle, frame: ChartFrame) -> Iterator[Titl
         trace = bundle.trace[bundle.trace["metric"] == result.metric]
         if trace["lower"].notna().any():
             title = parity.interval_trace_title(verdicts.metric(result.criterion))
-            figure = interval_trace_figure(trace, frame, is_latency=verdicts.is_latency(result.criterion))
+            figure = interval_trace_figure(trace, frame, quantity=result.criterion.quantity)
             yield (title, figure_svg(figure, f"{title}. {parity.INTERVAL_TRACE_EXPLAINED}"))
 
 

@@ -16,7 +16,7 @@ from sources.aws.client import aws_of
 from sources.aws.cloudwatch_queries import (
     MAX_QUERIES,
     SOURCE,
-    CloudWatchMetric,
+    CloudWatchQuantity,
     MetricDataRequest,
     all_series,
     cloudwatch_metric,
@@ -55,10 +55,10 @@ class MetricDataSource:
     """
 
     name = SOURCE
-    presence_metrics: ClassVar[frozenset[str]] = frozenset({"requests", "healthy_hosts"})  # every group in use has one
+    presence_metrics = frozenset({"requests", "healthy_hosts"})  # every group in use has one
     stale_after_s: ClassVar[float] = STALE_AFTER_S
 
-    def __init__(self, metrics: Mapping[Series, CloudWatchMetric], aws: Aws, *, clock: Clock, client: Any) -> None:
+    def __init__(self, metrics: Mapping[Series, CloudWatchQuantity], aws: Aws, *, clock: Clock, client: Any) -> None:
         self._metrics, self._series, self._region, self._clock = dict(metrics), tuple(metrics), aws.region, clock
         # Rejected by CloudWatch, and answered with a server error, at the latest request.
         self._invalid, self._unanswered = frozenset[Series](), frozenset[Series]()
@@ -245,13 +245,15 @@ class MetricDataSource:
     def _answers_counts(self, session: ApiSession, request: MetricDataRequest) -> bool:
         """Whether CloudWatch answers for a count of the same target group, when it answered none of the requested statistics."""
         group = request.series[0].target_group
-        counts = (
+        counts = tuple(
             series
             for series in self._series
             if series.target_group == group and not statistic_kind(self._metrics[series].stat)
         )
+        if not counts:
+            return False
         params = get_metric_data_params(
-            self._metrics, MetricDataRequest((next(counts),), request.window, request.period_s), (0,)
+            self._metrics, MetricDataRequest(counts[:1], request.window, request.period_s), (0,)
         )
         return not isinstance(session.call(_ACTION, about=self._region, **params), Problem)
 

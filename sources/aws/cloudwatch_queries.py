@@ -136,6 +136,36 @@ class CloudWatchMetric:
         metric = {"Namespace": self.namespace, "MetricName": self.name, "Dimensions": dimensions}
         return {"Metric": metric, "Period": period_s, "Stat": self.stat}
 
+    def queries(self, query_id: str, period_s: int) -> list[dict[str, Any]]:
+        """The MetricDataQueries whose result has the Id `query_id`."""
+        return [{"Id": query_id, "MetricStat": self.metric_stat(period_s)}]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudWatchMath:
+    """Metric math over `metrics`, by the names in its expression. CloudWatch calculates it."""
+
+    name: str  # the expression
+    metrics: Mapping[str, CloudWatchMetric]
+    stat: str = ""
+    factor: float = 1.0
+
+    def queries(self, query_id: str, period_s: int) -> list[dict[str, Any]]:
+        """The MetricDataQueries whose result has the Id `query_id`; those of the metrics return no data. Names are unique in the request."""
+        expression = re.sub(
+            r"\b[a-z]\w*\b",
+            lambda match: f"{query_id}_{match[0]}" if match[0] in self.metrics else match[0],
+            self.name,
+        )
+        parts = [
+            {"Id": f"{query_id}_{name}", "MetricStat": metric.metric_stat(period_s), "ReturnData": False}
+            for name, metric in self.metrics.items()
+        ]
+        return [{"Id": query_id, "Expression": expression, "Period": period_s}, *parts]
+
+
+CloudWatchQuantity = CloudWatchMetric | CloudWatchMath
+
 
 def cloudwatch_metric(migration: Migration, series: Series) -> CloudWatchMetric:
     """The metric of a series of the load balancer or one of its target groups. Raises ValueError if the migration has no [aws]."""
@@ -158,16 +188,18 @@ def query_id(position: int) -> str:
 
 
 def get_metric_data_params(
-    metrics: Mapping[Series, CloudWatchMetric], request: MetricDataRequest, positions: Iterable[int]
+    metrics: Mapping[Series, CloudWatchQuantity], request: MetricDataRequest, positions: Iterable[int]
 ) -> dict[str, Any]:
     """The parameters of GetMetricData for the series at `positions` of `request`.
 
-    Without Unit (a wrong one silently returns nothing) and without metric math (with math, PartialData comes without NextToken).
+    Without Unit (a wrong one silently returns nothing), and without metric math but for criteria that have it (with math, PartialData comes
+    without NextToken).
     """
     return {
         "MetricDataQueries": [
-            {"Id": query_id(position), "MetricStat": metrics[request.series[position]].metric_stat(request.period_s)}
+            query
             for position in positions
+            for query in metrics[request.series[position]].queries(query_id(position), request.period_s)
         ],
         "StartTime": request.window.starts_at,
         "EndTime": request.window.ends_at,

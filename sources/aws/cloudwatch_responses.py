@@ -7,7 +7,7 @@ from sys import float_info
 from typing import Any, NamedTuple
 
 from domain import Series
-from sources.aws.cloudwatch_queries import CloudWatchMetric, MetricDataRequest, query_id
+from sources.aws.cloudwatch_queries import CloudWatchQuantity, MetricDataRequest, query_id
 from sources.base import ProblemKind
 
 _MAX_NAMED_SERIES = 3  # in a problem's `about`; the others are counted
@@ -37,7 +37,7 @@ class MetricDataResponse:
     `failed`: positions whose pages could not all be fetched.
     """
 
-    metrics: Mapping[Series, CloudWatchMetric]
+    metrics: Mapping[Series, CloudWatchQuantity]
     request: MetricDataRequest
     points: dict[int, dict[int, float]] = field(default_factory=dict)
     status: dict[int, str] = field(default_factory=dict)
@@ -112,12 +112,12 @@ class MetricDataResponse:
             yield ResponseIssue("bad_reply", "", f"Id {unknown_id}")
         for text in sorted(self.messages):
             yield ResponseIssue("message", "", text)
-        affected: dict[tuple[ProblemKind, str, str], list[CloudWatchMetric]] = {}
+        affected: dict[tuple[ProblemKind, str, str], list[CloudWatchQuantity]] = {}
         for position, series in enumerate(self.request.series):
             for kind, detail in self._issues_of(position):
                 affected.setdefault((kind, series.target_group, detail), []).append(self.metrics[series])
         for (kind, target_group, detail), metrics in sorted(affected.items(), key=lambda item: item[0]):
-            names = ", ".join(f"{metric.name} {metric.stat}" for metric in metrics[:_MAX_NAMED_SERIES])
+            names = ", ".join(f"{metric.name} {metric.stat}".rstrip() for metric in metrics[:_MAX_NAMED_SERIES])
             more = f", +{len(metrics) - _MAX_NAMED_SERIES}" if len(metrics) > _MAX_NAMED_SERIES else ""
             owner = f"{target_group}: " if target_group else ""
             yield ResponseIssue(kind, f"{owner}{names}{more}", detail)

@@ -33,6 +33,21 @@ def job_table(**keys: Any) -> dict[str, Any]:
     return batches_table(jobs=[{"name": "thumbnails"} | keys])
 
 
+CPU: dict[str, Any] = {"namespace": "AWS/ECS", "name": "CPUUtilization", "dimensions": {"ClusterName": "photo"}}
+
+
+def own_table(**keys: Any) -> dict[str, Any]:
+    """A criterion of one's own; None removes a key."""
+    table = {
+        "name": "uploads",
+        "source": "mackerel",
+        "baseline": "service(photo, upload.ec2)",
+        "canary": "service(photo, upload.ecs)",
+        "margin": 5,
+    }
+    return {key: value for key, value in (table | keys).items() if value is not None}
+
+
 CONFIG_ISSUES: list[InvalidConfig] = [
     ("migration.timezon", "Asia/Tokyo", "migration.timezon", "unknown_key", {"close": "timezone"}),
     ("migration.demo", True, "migration.demo", "unknown_key", {"close": ""}),
@@ -66,7 +81,7 @@ CONFIG_ISSUES: list[InvalidConfig] = [
     ("fleets.canary.target_groups", BLUE, "fleets.canary.target_groups", "wrong_type", {"kind": "list"}),
     ("criteria", {"metric": "error_rate"}, "criteria", "wrong_type", {"kind": "list"}),
     ("criteria.0.critical", "very", "criteria.0.critical", "wrong_type", {"kind": "yes or no"}),
-    ("criteria.0.better", "faster", "criteria.0.better", "not_a_choice", {"choices": "'lower' or 'higher'"}),
+    ("criteria.0.better", "faster", "criteria.0.better", "not_a_choice", {"choices": "'lower', 'higher' or 'equal'"}),
     ("migration.settle_minutes", 0, "migration.settle_minutes", "out_of_range", {"bound": "ge", "limit": "1"}),
     ("migration.provisional_minutes", 61, "migration.provisional_minutes", "out_of_range", {"limit": "60"}),
     ("migration.slow_thresholds_s", [0], "migration.slow_thresholds_s.0", "out_of_range", {"bound": "ge", "limit": "0.000001"}),
@@ -144,6 +159,30 @@ CONFIG_ISSUES: list[InvalidConfig] = [
     ("criteria.0.margin", "0pp", "criteria.0.margin", "margin_of_nothing", {"given": "0pp"}),
     ("criteria.0.margin", "20ms", "criteria.0.margin", "margin_of_another_unit", {"fits": "pp / %"}),
     ("criteria.1.margin", "1pp", "criteria.1.margin", "margin_of_another_unit", {"fits": "ms / %"}),
+    ("criteria.0", {"margin": "1pp"}, "criteria.0.name", "name_or_metric", {}),
+    ("criteria.0", {"name": "x", "metric": "error_rate", "margin": "1pp"}, "criteria.0.name", "name_or_metric", {}),
+    ("criteria.0", own_table(name='"x"'), "criteria.0.name", "not_a_name", {"given": '"x"'}),
+    ("criteria.0", own_table(name="latency_p50"), "criteria.0.name", "name_of_a_metric", {"given": "latency_p50"}),
+    ("criteria.0", own_table(name="slow_1s"), "criteria.0.name", "name_of_a_metric", {"given": "slow_1s"}),
+    ("criteria.0.source", "mackerel", "criteria.0.metric", "query_of_a_metric", {"metric": "error_rate"}),
+    ("criteria.0", own_table(canary=None), "criteria.0.baseline", "criterion_without_query", {"given": "uploads"}),
+    ("criteria.0", own_table(source="datadog"), "criteria.0.source", "not_a_choice", {"given": "'datadog'"}),
+    ("criteria.0", own_table(source="cloudwatch"), "criteria.0.baseline", "query_of_another_source", {"given": "cloudwatch"}),
+    ("criteria.0", own_table(baseline={}), "criteria.0.baseline", "not_a_query", {}),
+    ("criteria.0", own_table(baseline={"math": "A", "metrics": {"A": CPU}}), "criteria.0.baseline", "not_a_math_id", {"limit": "10"}),
+    ("criteria.0", own_table(baseline=CPU | {"statistic": "P95"}), "criteria.0.baseline.statistic", "not_a_statistic", {"given": "P95"}),
+    ("criteria.0", own_table(baseline=CPU | {"statistik": "Sum"}), "criteria.0.baseline.statistik", "unknown_key", {"close": "statistic"}),
+    (
+        "criteria.0",
+        own_table(source="cloudwatch", baseline=CPU, canary=CPU, kind="rate", margin="1pp"),
+        "criteria.0.baseline",
+        "not_a_quotient",
+        {"given": "uploads"},
+    ),
+    ("criteria.0", own_table(margin="1pp"), "criteria.0.margin", "margin_of_a_value", {"given": "1 pp", "metric": "uploads"}),
+    ("criteria.0", own_table(kind="rate", margin="5ms"), "criteria.0.margin", "margin_of_another_unit", {"fits": "pp / %"}),
+    ("criteria", [own_table(), own_table()], "criteria.1.name", "metric_twice", {"given": "uploads"}),
+    ("criteria", [own_table(name=f"own {n}") for n in range(21)], "criteria", "too_many_criteria", {"given": "21", "limit": "20"}),
     ("criteria.1.max_ratio", 3, "criteria.1.max_ratio", "ratio_without_points", {"given": "10%"}),
 ]  # fmt: skip
 

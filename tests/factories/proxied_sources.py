@@ -24,7 +24,7 @@ from sources.registry import Sources
 from tests.factories.access_log_lines import access_log_line
 from tests.fakes.athena import BUCKET, FakeAthena
 from tests.fakes.elbv2 import REGION, FakeElbv2
-from tests.fakes.mackerel import SERVICE
+from tests.fakes.mackerel import ALB_HOST, SERVICE
 from tests.fakes.mutating_proxy import MutatingProxy, Reply, mutate, mutating_proxies
 from tests.fakes.services import FakeServices, fake_services
 from tests.fakes.traffic_model import SteadyTraffic
@@ -35,6 +35,20 @@ cache = "{{folder}}/cache"
 ingest = true
 
 [access_logs.athena]
+
+[[criteria]]
+name = "requests of Mackerel"
+source = "mackerel"
+baseline = "host({ALB_HOST}, custom.alb.request_per_group.photo-ec2.count)"
+canary = "sum(host({ALB_HOST}, custom.alb.request_per_group.photo-*.count))"
+margin = 5
+
+[[criteria]]
+name = "requests of CloudWatch"
+source = "cloudwatch"
+baseline = {{{{ namespace = "AWS/ApplicationELB", name = "RequestCount", statistic = "Sum" }}}}
+canary = {{{{ namespace = "AWS/ApplicationELB", name = "RequestCount", statistic = "Sum" }}}}
+margin = 5
 
 [batches]
 service = "{SERVICE}"

@@ -41,7 +41,16 @@ function count(value) {
   return value < 999.95e6 ? `${fixed(value / 1e6, 1)}M` : `${fixed(value / 1e9, 1)}B`;
 }
 
+function threeDigits(value) {
+  if (value >= 99.95) return count(value);
+  const limits = [99.95, 9.995, 0.9995, 0.09995, 0.009995];
+  const found = limits.findIndex((limit) => value >= limit);
+  return String(Number(value.toFixed(found < 0 ? 5 : found)));
+}
+
 const FORMATS = {
+  plain_value: (value) => `${value < 0 ? MINUS : ""}${threeDigits(Math.abs(value))}`,
+  signed_value: (value) => signed(value, threeDigits(Math.abs(value))),
   percent,
   share,
   points: (value) => `${signed(value, adaptive(Math.abs(value), Math.abs(value)))} pp`,

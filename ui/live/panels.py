@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from math import isfinite
+from typing import Literal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -10,10 +11,10 @@ from markupsafe import Markup
 
 from analysis import NOTABLE_SHARE, Quantity
 from analysis.series.fleet_requests import worst_state
-from domain import FLEETS, FleetName, Migration
+from domain import FLEETS, Criterion, FleetName, Migration
 from domain.series import FAN_PERCENTILES, PERCENTILES
 from domain.window import MINUTE_S
-from messages import charts, fleet_requests, numbers, states, times
+from messages import charts, fleet_requests, numbers, states, times, verdicts
 from messages import live as text
 from reports.templating import render
 from services.freshness import max_data_age_s
@@ -45,7 +46,23 @@ def panel_head(app: AppContext, params: LiveParams, view: LiveView, name: PanelN
     )
 
 
-def _values(migration: Migration, name: PanelName, panel: PanelData) -> Iterator[Value]:
+def own_panel_head(app: AppContext, view: LiveView, criterion: Criterion) -> None:
+    """The name of a criterion of one's own, the newest final values, and how it is judged."""
+    panel = view.data.own[criterion.name]
+    st.html(
+        render(
+            "live.panel_head",
+            name="own",
+            title=criterion.name,
+            values=[*_values(app.migration, "own", panel)],
+            link="",
+            product="",
+            note=verdicts.method_of(criterion),
+        )
+    )
+
+
+def _values(migration: Migration, name: PanelName | Literal["own"], panel: PanelData) -> Iterator[Value]:
     """Both fleets' values and their difference; beside the error rate, requests without a response and the load balancer's own 5xx."""
     latest, quantity = panel.latest, panel.comparison.quantity
     if latest is None:
@@ -71,7 +88,9 @@ def _values(migration: Migration, name: PanelName, panel: PanelData) -> Iterator
 def _difference(panel: PanelData) -> Value:
     """The judge's newest estimate, as in the hero; without one, the difference of the newest values."""
     estimate, latest = panel.estimate, panel.latest
-    format_difference = numbers.points if panel.comparison.quantity == "rate" else numbers.signed_milliseconds
+    format_difference = {"rate": numbers.points, "value": numbers.signed_value}.get(
+        panel.comparison.quantity, numbers.signed_milliseconds
+    )
     if estimate is None or not isfinite(estimate.lower[-1]):
         return "", format_difference(latest.difference if latest else None), ""
     newest, *bounds = (format_difference(values[-1]) for values in (estimate.estimate, estimate.lower, estimate.upper))
@@ -107,7 +126,13 @@ def _time(migration: Migration, source: str, view: LiveView, name: PanelName) ->
 
 def format_value(quantity: Quantity, value: float | None) -> str:
     """A value with its unit."""
-    return {"rate": numbers.percent, "latency": numbers.milliseconds, "count": numbers.count}[quantity](value)
+    formats = {
+        "rate": numbers.percent,
+        "latency": numbers.milliseconds,
+        "count": numbers.count,
+        "value": numbers.plain_value,
+    }
+    return formats[quantity](value)
 
 
 def supported_percentiles(app: AppContext, source: str) -> list[str]:

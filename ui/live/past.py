@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable
 from datetime import datetime, timedelta
-from functools import partial
 
 import streamlit as st
 
@@ -11,6 +10,7 @@ from messages import decision, times
 from messages import hero as hero_text
 from messages import past as text
 from reports.templating import render
+from services.criteria import criteria_key
 from services.evaluation import Evaluation, evaluate_window
 from ui.app_context import AppContext
 from ui.controls import set_query
@@ -39,7 +39,9 @@ def past_section(app: AppContext, view: LiveView, source: str, current: Evaluati
 
 def window_evaluation(app: AppContext, source: str, window: Window, *, now: datetime) -> Evaluation:
     """The evaluation of a range, cached for all viewers until its data changes. Raises ArchiveError."""
-    cache_key = app.archive.current_key(partial(app.archive.metrics.cache_key, window, source))
+    cache_key = app.archive.current_key(
+        lambda: (app.archive.metrics.cache_key(window, source), criteria_key(app.archive, app.migration, window))
+    )
     return _cached_evaluation(app, source, window, cache_key, _now=now)
 
 

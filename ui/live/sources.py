@@ -19,7 +19,9 @@ def sources_section(app: AppContext, source: str, result: MetricsResult, now: da
     """One line per source; the archive, if it cannot be written; and what `source` does not provide."""
     known = [state for state in app.source_states() if state.source not in app.batch_source_names]
     lines: list[SourceLine] = [source_line(state, now) for state in known]
-    names = [metrics.name for metrics in app.sources.metrics] + [events.name for events in app.sources.events]
+    names = [metrics.name for metrics in (*app.sources.metrics, *app.sources.criteria)] + [
+        events.name for events in app.sources.events
+    ]
     names += [app.sources.traffic.name] if app.sources.traffic else []
     for name in dict.fromkeys(names):
         if name not in {state.source for state in known}:

@@ -1,7 +1,7 @@
 """The data and charts of the Live page, cached for all viewers until new data arrives."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from analysis import ExpectedShare, SampleRatio
 from analysis.series.shares import ShareStep
-from charts.base.frame import chart_frame
+from charts.base.frame import ChartFrame, chart_frame
 from charts.base.palette import Theme
 from charts.comparison import comparison_figure
 from charts.event_lane import event_lane_figure
@@ -18,10 +18,12 @@ from domain import Event, Migration, Window
 from messages import charts as charts_text
 from messages import live as text
 from messages import numbers
+from services.criteria import criteria_key
 from services.freshness import provisional_from
 from services.live import (
     LastWeek,
     LiveData,
+    PanelData,
     PanelName,
     TrafficStatus,
     last_week,
@@ -39,7 +41,8 @@ from ui.url import LiveParams
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """A window's data and its charts, as ui.components.overlay_chart takes them; None if a panel has no data. `lane`: None without events;
+    """A window's data and its charts, as ui.components.overlay_chart takes them; None if a panel has no data. `own_charts`: of criteria of
+    one's own, by name; `lane`: None without events;
     `last_week`: None unless it was asked for.
     """
 
@@ -47,6 +50,7 @@ class LiveView:
     charts: Mapping[PanelName, bytes | None]
     lane: bytes | None = None
     last_week: LastWeek | None = None
+    own_charts: Mapping[str, bytes | None] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -77,8 +81,12 @@ def live_view(
     """The charts of a window. `trace`: the judge's (analysis.TRACE_COLUMNS), identified by its key. Reads the archive alone; raises ArchiveError."""
     archive = app.archive
     windows = [window, window.week_before(app.migration.zone)] if options.with_last_week else [window]
-    cache_key = tuple(
-        archive.current_key(partial(archive.metrics.cache_key, with_lead_in(part), params.source)) for part in windows
+    cache_key = (
+        *(
+            archive.current_key(partial(archive.metrics.cache_key, with_lead_in(part), params.source))
+            for part in windows
+        ),
+        archive.current_key(partial(criteria_key, archive, app.migration, window)),
     )
     events = filter_by_kind(archive.events.read(window), params.event_kinds)
     steps = share_steps(archive, window)
@@ -117,10 +125,19 @@ def _cached_live_view(
                 comparison, frame, estimate=panel.estimate, margin=panel.margin, steps=data.steps, events=events
             )
             charts[name] = chart_payload(figure, alt_text, with_notes=True)
+    own_charts = {name: _own_chart(name, panel, frame, events) for name, panel in data.own.items()}
     lane = (
         chart_payload(event_lane_figure(frame, events), charts_text.events_alternative(len(events))) if events else None
     )
-    return LiveView(data, charts, lane, earlier)
+    return LiveView(data, charts, lane, earlier, own_charts)
+
+
+def _own_chart(name: str, panel: PanelData, frame: ChartFrame, events: tuple[Event, ...]) -> bytes | None:
+    if panel.comparison.empty:
+        return None
+    figure = comparison_figure(panel.comparison, frame, estimate=panel.estimate, margin=panel.margin, events=events)
+    alt_text = text.alternative(name, str(text.OWN_EXPLAINED), events_marked=len(events))
+    return chart_payload(figure, alt_text, with_notes=True)
 
 
 def traffic_view(app: AppContext, source: str, *, until: int) -> TrafficStatus:

@@ -12,6 +12,7 @@ from messages import evidence as text
 from messages.i18n import current_language, in_language
 from reports.evidence.render import evidence_file_name, evidence_zip
 from services.alarms import read_alarms
+from services.criteria import with_criteria
 from services.evaluation import JudgementInput
 from services.evidence import collect_evidence
 from ui.app_context import AppContext
@@ -46,6 +47,7 @@ def _build_evidence_file(app: AppContext, view: JudgementView, source: str, chec
     now = utc_now()
     phase = view.phase
     result = app.archive.metrics.read(phase.judged_window, source, now=now)  # all series, not only the judge's
+    result = with_criteria(app.archive, app.migration, result, now=now)
     if outage := app.archive.outage:
         raise outage.problem.as_error()  # what is left in memory is no evidence
     checkpoint()

@@ -74,7 +74,7 @@ class ExpressionError(ValueError):
         """The line with the error, at most SNIPPET_CHARS of it, and the caret that goes below it."""
         line = self.text.split("\n")[self.line - 1].rstrip("\r")
         first = max(0, min(self.column - 1 - SNIPPET_CHARS // 2, len(line) - SNIPPET_CHARS))
-        shown = line[first : first + SNIPPET_CHARS].replace("\t", " ")
+        shown = "".join(char if char.isprintable() else " " for char in line[first : first + SNIPPET_CHARS])
         return shown, " " * (self.column - 1 - first) + "^"
 
 

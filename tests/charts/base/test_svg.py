@@ -139,7 +139,7 @@ def test_an_interval_trace_has_margin_bounds_and_estimate() -> None:
     ts = pd.to_datetime(START + np.arange(6) * 60, unit="s", utc=True)
     bounds = {"lower": -0.002, "upper": 0.003, "estimate": 0.0005, "margin_lower": -0.001, "margin": 0.001}
     trace = pd.DataFrame({"ts": ts, **{name: [NAN, *[value] * 5] for name, value in bounds.items()}})
-    svg = ParsedSvg(figure_svg(interval_trace_figure(trace, FRAME, is_latency=False), "interval trace"))
+    svg = ParsedSvg(figure_svg(interval_trace_figure(trace, FRAME, quantity="rate"), "interval trace"))
     palette = PALETTES["light"]
     assert [len(svg.paths(fill=fill)) for fill in (palette.band, palette.unattributed)] == [1, 1]
     assert len(svg.paths(stroke=palette.ink, fill="none")) == 3

@@ -4,7 +4,7 @@ from analysis.endpoints.endpoints import judge_endpoints
 from analysis.endpoints.route import route_detail
 from analysis.series.quantiles import RelativeDifference
 from domain import Criterion
-from domain.config.models import Margin
+from domain.config.criteria import Margin
 from tests.factories.log_counts import EC2, ECS, FLEET_OF, count_row, count_table, first_minutes
 from ui.endpoints.latency import margin_bands, percentile_differences, percentiles_table
 

@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from archive import Archive, ArchiveError
+from collector.access_log_ingest import IngestProgress, IngestState
 from domain import Window, utc_now
+from sources.base import Problem
 from tests.factories.demo_app import demo_app
 from ui import app_context, controls
 from ui.parity.evidence_button import evidence_button
-from ui.parity.view import judgement_view
+from ui.parity.view import judgement_view, phase_evaluation
 
 PAGES = ("live", "parity", "endpoints", "batches", "retrospective")
 NAMES = (
@@ -147,6 +149,30 @@ def test_the_evidence_file_of_a_closed_page_is_given_up(monkeypatch: pytest.Monk
         monkeypatch.setattr(controls, "get_script_run_ctx", lambda: SimpleNamespace(session_id="a"))
         evidence_button(app, view, app.source_names[0])
         assert bool(button["data"]()) == is_open
+
+
+@pytest.mark.parametrize(
+    ("state", "files_done", "problems", "expected"),
+    [
+        ("done", 100, 0, set()),
+        ("counting", 10, 0, {"routes_pending"}),
+        ("stopped", 0, 1, {"routes_unreadable"}),
+        ("done", 10, 1, {"routes_unreadable"}),
+    ],
+)
+def test_pages_and_evidence_await_the_logs_as_commands_do(
+    monkeypatch: pytest.MonkeyPatch, state: IngestState, files_done: int, problems: int, expected: set[str]
+) -> None:
+    app, now = app_context.get_app_context(), utc_now()
+    view = judgement_view(app, app.source_names[0], now=now)
+    denied = (Problem("denied", "access_logs", "s3:GetObject"),) * problems
+    progress = IngestProgress(view.phase.window, state, files=100, files_done=files_done, problems=denied)
+    monkeypatch.setattr(app.collector, "ingest_progress", lambda _window: progress)
+    for with_all_routes in (False, True):  # as Live and Parity, and as the evidence file
+        evaluation = phase_evaluation(app, view, now=now, with_all_routes=with_all_routes)
+        codes = {reason.code for reason in evaluation.decision.reasons}
+        assert codes & {"routes_pending", "routes_unreadable"} == expected
+        assert not expected or evaluation.decision.decision != "continue"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from analysis import SampleRatio
 from archive import Archive, MetricsResult
 from archive.events.source_state import SourceState
 from domain import Event, Window
+from domain.config.access_logs import AccessLogs
 from services.decision import read_circumstances
 from services.evaluation import evaluate_archived, missing_data
 from services.live import TrafficStatus
@@ -91,6 +92,21 @@ def test_missing_data(last_asked_at: int, data_until: int | None, problems: int,
     denied = (Problem("denied", "cloudwatch", "cloudwatch:GetMetricData"),) * problems
     result = MetricsResult(None, MINUTE, data_until, last_asked_at=last_asked_at, problems=denied)  # type: ignore[arg-type]
     assert missing_data(result, now=NOW) == expected
+
+
+def test_the_running_phase_awaits_configured_logs(tmp_path: Path) -> None:
+    """As the Retrospective shows it, without a collector that could say how far they are counted."""
+    migration = make_migration()
+    with_logs = migration.model_copy(update={"access_logs": AccessLogs()})
+    with archived_migration(tmp_path) as archive:
+        *_, past, running = read_phases(archive, "mackerel", now=MIGRATION_NOW)
+        for each, phase, expected in (
+            (with_logs, running, "pending"),
+            (with_logs, past, "judged"),
+            (migration, running, "judged"),
+        ):
+            evaluation = evaluate_archived(archive, each, "mackerel", phase, now=MIGRATION_NOW)
+            assert evaluation.circumstances.routes == expected
 
 
 def test_phases_of_the_past_have_their_own_decision(tmp_path: Path) -> None:

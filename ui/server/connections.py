@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import resource
+import socket
 from typing import Any
 
 from uvicorn import Config
@@ -21,7 +22,7 @@ _address: HostPort | None = None
 
 
 class TimedHttpProtocol(H11Protocol):
-    """Closes a connection that has not sent a complete request header REQUEST_TIMEOUT_S after it was opened, or after the last response.
+    """Sends at once. Closes a connection that has not sent a complete request header REQUEST_TIMEOUT_S after it was opened, or after the last response.
 
     So long, too, it may go on sending the body of a request that has been answered.
     """
@@ -30,6 +31,10 @@ class TimedHttpProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # asyncio sets it for sockets that name their protocol, which Streamlit's do not. Without it, the body of each response, which is
+        # written after its header, waits for the browser's acknowledgement of the header: 40 ms.
+        with contextlib.suppress(OSError):  # a Unix socket
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._start_timer()
 
     def on_response_complete(self) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import resource
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from uvicorn import Config, Server
+from uvicorn.server import ServerState
 
 from domain.config.server import ServerSettings
 from ui.server import connections
@@ -100,6 +102,34 @@ def run(test: Callable[[App, MovedClock, Connect], Awaitable[None]]) -> None:
 async def read_response(reader: asyncio.StreamReader) -> None:
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     assert await reader.readexactly(2) == b"ok"
+
+
+def test_what_is_sent_does_not_wait_for_the_acknowledgement_of_what_was_sent_before() -> None:
+    """Streamlit listens on a socket that names no protocol, for which asyncio changes nothing."""
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        config = Config(App(), ws="none", log_config=None)
+        config.load()
+        state = ServerState()
+        protocols: list[TimedHttpProtocol] = []
+
+        def protocol() -> TimedHttpProtocol:
+            protocols.append(TimedHttpProtocol(config, state, {}))
+            return protocols[-1]
+
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            assert listening.proto == 0
+            async with await loop.create_server(protocol, sock=listening):
+                reader, writer = await asyncio.open_connection(*listening.getsockname())
+                writer.write(REQUEST)
+                await read_response(reader)
+                accepted = protocols[0].transport.get_extra_info("socket")
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                writer.close()
+                await writer.wait_closed()
+
+    asyncio.run(test())
 
 
 @pytest.mark.parametrize("sent", [b"", b"G", REQUEST[:-2]])

@@ -8,6 +8,7 @@ import streamlit as st
 
 from analysis.endpoints.endpoints import WORST_FIRST
 from archive import ArchiveError
+from charts.base.frame import chart_frame
 from charts.route_scatter import route_scatter_figure
 from domain import Migration, Window, utc_now
 from messages import endpoints as text
@@ -30,6 +31,7 @@ from ui.controls import (
     window_control,
 )
 from ui.endpoints import ingest_progress, route, table, view
+from ui.endpoints.latency import heatmap_section
 from ui.endpoints.url import (
     DEFAULT_WINDOW,
     MAPS,
@@ -100,6 +102,9 @@ def _results(app: AppContext, params: EndpointsParams, window: Window, now: date
         route.route_detail(app, endpoint, route_view, window, span, now=now)
     else:
         _overview(app, judged, params, window, span)
+        heatmap = view.latency_view(app, window, params.filters, counting=counting, now=now)
+        heatmap_section(heatmap, chart_frame(app.migration, window, theme=layout.theme()))
+        layout.note(view.ingest_summary(judged))
 
 
 def _span(migration: Migration, params: EndpointsParams, window: Window, now: datetime) -> str:
@@ -155,7 +160,6 @@ def _overview(app: AppContext, judged: EndpointsView, params: EndpointsParams, w
             str(text.SHOW_ALL_ROUTES), key="all", on_click=set_query, kwargs={"q": None, "verdict": None, "page": None}
         )
     _map(app, judged, params)
-    layout.note(view.ingest_summary(judged))
 
 
 def _table_controls(migration: Migration, params: EndpointsParams, shown: table.ShownRoutes, window: Window) -> None:

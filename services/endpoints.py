@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from analysis import CriterionVerdict, Judgement, Verdict
 from analysis.endpoints.endpoints import MAX_ROUTES, JudgedEndpoints, judge_endpoints
+from analysis.endpoints.heatmap import LatencyHeatmap, all_routes_heatmap
 from analysis.endpoints.route import RouteDetail, route_detail
 from archive import Archive
 from archive.access_logs.tables import LineCounts
@@ -138,6 +139,25 @@ def judge_route(
     checkpoint()
     route = route_detail(counts, fleet_by_target_group(migration), window, name)
     return RouteView(route, lines.take(pa.array(slow)), lines.take(pa.array(failed)))
+
+
+def latency_of_all_routes(
+    archive: Archive,
+    migration: Migration,
+    window: Window,
+    request_filter: RequestFilter = RequestFilter(),
+    *,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> LatencyHeatmap | None:
+    """Both fleets' latency over time; None without answers. Raises ArchiveError. `checkpoint` may raise to give up."""
+    counted = _counted_part(archive, window)
+    if counted is None:
+        return None
+    counts = _filter_rows(archive.access_logs.counts(counted), request_filter)
+    checkpoint()
+    if request_filter.status is not None:
+        counts = counts.filter(pa.array(counts["elb_status"].to_numpy() // 100 == request_filter.status))
+    return all_routes_heatmap(counts, fleet_by_target_group(migration), counted)
 
 
 def log_window(phase: Window) -> Window:

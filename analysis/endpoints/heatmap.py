@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.endpoints.endpoints import AnyArray
 from analysis.series.grid import FloatArray
 from analysis.series.quantiles import block_percentiles
 from domain import FLEETS, FleetName, Window
+from domain.window import MINUTE_S
 
 BLOCKS_S = (60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 86_400)
 MAX_BLOCKS = 120
@@ -68,6 +71,21 @@ def latency_heatmap(
         )
         fleets[name] = FleetHeatmap(counts.sum(axis=1), counts, p50, p95)
     return LatencyHeatmap(block_s, ts, edges, fleets)
+
+
+def all_routes_heatmap(
+    counts: pa.Table, fleet_by_group: Mapping[str, FleetName], window: Window
+) -> LatencyHeatmap | None:
+    """The heatmap of all answers in `window` (domain.log_counts.COUNTS), whatever their route. Blocks end with the newest minute of any row."""
+    end = min(window.end, (pc.max(counts["minute"]).as_py() or 0) + MINUTE_S)
+    if end <= window.start:
+        return None
+    keys = ["target_group", "minute", "latency_ms"]
+    sums = counts.filter(pc.greater_equal(counts["latency_ms"], 0)).group_by(keys).aggregate([("n", "sum")])
+    fleet = np.array([fleet_by_group.get(group, "") for group in sums["target_group"].to_pylist()], dtype="U8")
+    minute, ms, n = (sums[name].to_numpy().astype(np.int64) for name in ("minute", "latency_ms", "n_sum"))
+    counted = (fleet != "") & (minute >= window.start) & (minute < end)
+    return latency_heatmap(fleet[counted], minute[counted], ms[counted], n[counted], Window(window.start, end))
 
 
 def bucket_edges_ms(lowest: int, highest: int) -> AnyArray:

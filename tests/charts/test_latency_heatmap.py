@@ -1,6 +1,7 @@
 """The latency heatmap: one scale for both fleets, cells where their latencies are, lines of p50 and p95, few bytes."""
 
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,7 +18,8 @@ from tests.factories.log_counts import START, first_minutes
 FRAME = ChartFrame({"baseline": "EC2", "canary": "<b>ECS</b>"}, first_minutes(2), 32_400, "JST", START + 120)
 COLOURS = [f"c{level}" for level, _ in enumerate(LEVELS)]
 CELLS = FleetHeatmap(np.array([100, 0]), np.array([[95, 5], [0, 0]]), np.array([0.02, np.nan]), np.array([0.2, np.nan]))
-HEATMAP = LatencyHeatmap(60, np.array([START, START + 60]), np.array([10, 100, 1000]), dict.fromkeys(("baseline", "canary"), CELLS))  # fmt: skip
+FASTER = FleetHeatmap(np.array([100, 20]), np.array([[100, 0], [20, 0]]), np.array([0.02, 0.03]), np.array([0.1, 0.1]))
+HEATMAP = LatencyHeatmap(60, np.array([START, START + 60]), np.array([10, 100, 1000]), {"baseline": CELLS, "canary": FASTER})  # fmt: skip
 
 
 def drawn() -> dict[str, Any]:
@@ -38,6 +40,7 @@ def test_cells_of_one_level_that_touch_in_time_are_one_rectangle() -> None:
 def test_the_levels_are_logarithmic_and_nothing_has_no_colour() -> None:
     assert set(paths([[0.0005, 0.001], [0.01, 0.03], [0.1, 0.3]])) == set(COLOURS)
     assert paths([[0.0, 0.0]]) == {}
+    assert set(paths([[float(np.nextafter(0.3, 0)), 0.0]])) == {"c5"}, "30% of a division that is not exact"
 
 
 def test_both_fleets_have_one_axis_of_latency_and_their_own_hue() -> None:
@@ -48,7 +51,18 @@ def test_both_fleets_have_one_axis_of_latency_and_their_own_hue() -> None:
     assert (first["yref"], second["yref"]) == ("y", "y2")
     assert (first["x"], first["sizex"], first["y"], first["sizey"]) == ("2026-09-21 21:00:00", 120_000, 3.0, 2.0)
     heat = PALETTES["light"].heat
-    assert heat["baseline"][-1] in unquote(first["source"]) and heat["canary"][-1] in unquote(second["source"])
+    dark = [
+        f'fill="{heat[fleet][-1]}" d="{path}"'
+        for fleet, path in (("baseline", "M0 1000H1V2000H0z"), ("canary", "M0 1000H2V2000H0z"))
+    ]
+    assert dark[0] in unquote(first["source"]) and dark[1] in unquote(second["source"])
+
+
+@pytest.mark.parametrize(("slowest_ms", "dtick"), [(1000, "D2"), (10_000, 1)])
+def test_a_long_axis_has_fewer_ticks(slowest_ms: int, dtick: object) -> None:
+    edges = np.array([10, 100, slowest_ms])
+    layout = latency_heatmap_figure(replace(HEATMAP, edges_ms=edges), FRAME).layout
+    assert (layout["yaxis"]["dtick"], layout["yaxis2"]["dtick"]) == (dtick, dtick)
 
 
 def test_the_table_has_the_percentiles_of_each_block() -> None:
@@ -65,6 +79,8 @@ def test_each_line_has_an_outline_in_the_papers_colour() -> None:
     assert outline["line"]["color"] == PALETTES["light"].paper and outline["y"].tolist()[0] == line["y"].tolist()[0]
     assert outline["line"]["width"] > line["line"]["width"]
     assert not outline["showlegend"], "a PNG has a legend"
+    assert outline["line"]["shape"] == line["line"]["shape"] == "hv", "a block lasts"
+    assert [trace["line"].get("dash") for trace in drawn()["data"]] == [None, "solid", None, "dot"] * 2
 
 
 def test_the_legend_names_each_level() -> None:

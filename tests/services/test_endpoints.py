@@ -8,7 +8,7 @@ from archive import Archive
 from domain import Window
 from domain.log_counts import EXAMPLES
 from messages import endpoints
-from services.endpoints import RequestFilter, judge_logs, judge_route, log_window
+from services.endpoints import RequestFilter, judge_logs, judge_route, latency_of_all_routes, log_window
 from sources.access_logs.counter import LogCounts
 from tests.factories.archives import MIGRATION, open_archive
 from tests.factories.counted_files import counted_file
@@ -112,3 +112,17 @@ def test_log_lines_of_a_route_are_the_slowest_and_the_newest_failures(tmp_path: 
         assert judge_route(archive, MIGRATION, HOUR, "/a", RequestFilter(status=2)).failed.num_rows == 0
         assert judge_route(archive, MIGRATION, HOUR, "/b", RequestFilter(method="GET")).failed.num_rows == 0
         assert judge_route(archive, MIGRATION, HOUR, "/nowhere").route.codes == ()
+
+
+def test_the_latency_of_all_routes_has_the_filter_of_the_page(tmp_path: Path) -> None:
+    def answers(request_filter: RequestFilter) -> dict[str, int] | None:
+        heatmap = latency_of_all_routes(archive, MIGRATION, HOUR, request_filter)
+        return heatmap and {fleet: int(values.answers.sum()) for fleet, values in heatmap.fleets.items()}
+
+    with open_archive(tmp_path) as archive:
+        assert latency_of_all_routes(archive, MIGRATION, HOUR) is None
+        save_logs(archive)
+        by_status = [(answers(RequestFilter(status=status)) or {"canary": 0})["canary"] for status in (2, 3, 4, 5)]
+        assert (answers(RequestFilter()) or {})["canary"] == sum(by_status) and by_status[0] > 2000
+        assert answers(RequestFilter(status=4)) == answers(RequestFilter(method="POST")) == {"baseline": 0, "canary": 3}
+        assert answers(RequestFilter(host="nowhere.example.com")) is None

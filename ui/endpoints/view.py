@@ -9,6 +9,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from analysis.endpoints.endpoints import Endpoint
+from analysis.endpoints.heatmap import LatencyHeatmap
 from analysis.parity.verdicts import Verdict
 from archive.access_logs.store import ACCESS_LOGS
 from charts.route_scatter import RoutePoint
@@ -24,6 +25,7 @@ from services.endpoints import (
     criterion_of,
     judge_logs,
     judge_route,
+    latency_of_all_routes,
     log_window,
 )
 from ui.app_context import AppContext
@@ -64,6 +66,17 @@ def route_view(
     return app.archive.last_view("route", (name, filters), window, read)
 
 
+def latency_view(
+    app: AppContext, window: Window, filters: RequestFilter, *, counting: bool, now: datetime
+) -> LatencyHeatmap | None:
+    """The latency of all routes over time; None without answers. Raises ArchiveError."""
+
+    def read() -> LatencyHeatmap | None:
+        return _cached_latency(app, window, filters, _cache_key(app, window, counting=counting, now=now))
+
+    return app.archive.last_view("latency", filters, window, read)
+
+
 def _cache_key(app: AppContext, window: Window, *, counting: bool, now: datetime | None) -> Hashable:
     if not counting or now is None:
         return app.archive.change_counter(ACCESS_LOGS)
@@ -88,6 +101,13 @@ def _cached_route(
     _app: AppContext, window: Window, name: str, filters: RequestFilter, cache_key: Hashable
 ) -> RouteView:
     return judge_route(_app.archive, _app.migration, window, name, filters, checkpoint=page_checkpoint())
+
+
+@st.cache_resource(max_entries=12, ttl=timedelta(hours=1), show_spinner=False)
+def _cached_latency(
+    _app: AppContext, window: Window, filters: RequestFilter, cache_key: Hashable
+) -> LatencyHeatmap | None:
+    return latency_of_all_routes(_app.archive, _app.migration, window, filters, checkpoint=page_checkpoint())
 
 
 def headline(migration: Migration, view: EndpointsView, span: str) -> Markup:

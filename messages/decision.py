@@ -55,9 +55,7 @@ def in_short(decided: ReasonedDecision, judgement: Judgement, outcome: PhaseOutc
         "unavailable": _("no data for this window"),
         "stale": _("data is stale"),
         "unread": _("{subjects} could not be read"),
-        "outage": _("the canary is not responding")
-        if outcome in (None, "running")
-        else _("the canary did not respond"),
+        "outage": _("the canary did not respond") if _is_over(outcome) else _("the canary is not responding"),
         "gate_regression": _("{subjects} regressed"),
         "fleet_gone": _("a fleet stopped reporting"),
         "regression": _("{subjects} regressed"),
@@ -87,7 +85,7 @@ def reason(
     n: int = 1,
 ) -> str:
     """A reason in a sentence, with the next step. Texts of alerts and routes are external: escape it. `n`: of an incident, the last of so many."""
-    subject, is_over = _subject(item, judgement), outcome not in (None, "running")
+    subject, is_over = _subject(item, judgement), _is_over(outcome)
     if item.code in ("outage", "incident"):
         return _of_incident(item, judgement, labels, zone, n, is_over=is_over)
     if item.code in ("gate_regression", "regression", "undecided", "inconclusive"):
@@ -111,6 +109,10 @@ def reason(
         fleet=labels[item.subject] if item.subject in FLEETS else "",
         alarm=_alarm(item.subject, labels),
     )
+
+
+def _is_over(outcome: PhaseOutcome | None) -> bool:
+    return outcome not in (None, "running")
 
 
 def _of_incident(

@@ -1,7 +1,6 @@
 """Sequential intervals of one criterion in the metric's own unit, its margin, and the verdict at each time."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -39,14 +38,6 @@ class SequentialIntervals:
     canary: FloatArray
     is_known: BoolArray
     is_multiple: BoolArray
-
-    def at(self, index: int) -> dict[str, Any]:
-        """All numbers at one time, by name."""
-        return {
-            field.name: float(getattr(self, field.name)[index])
-            for field in fields(self)
-            if not field.name.startswith("is_")
-        }
 
     @property
     def is_inside(self) -> BoolArray:

@@ -110,7 +110,9 @@ def judge_criterion(samples: PairedSamples, n_comparisons: int) -> CriterionVerd
     estimates, last = _Estimates(samples), np.array([len(samples.ts) - 1])
     look, running = estimates.looks(last, samples.excess[-1:], n_comparisons), estimates.running.at(last)
     verdict: Verdict = str(look.verdicts[-1])  # type: ignore[assignment]
-    reason, numbers = _reason(samples.criterion, look), look.found.at(-1)
+    reason = _reason(samples.criterion, look)
+    names = (*NUMERIC_COLUMNS, "baseline", "canary")
+    numbers: dict[str, Any] = {name: float(getattr(look.found, name)[-1]) for name in names}
     details |= estimates.worst_hour(look.found)
     if isinstance(running, RunningDifferences):
         details["effective_minutes"] = float(running.effective_minutes[-1])

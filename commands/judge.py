@@ -224,7 +224,7 @@ def _subtitle(evaluation: Evaluation, *, now: datetime) -> Text:
 
 
 def _opening(evaluation: Evaluation) -> Text:
-    length_s, counts = evaluation.window.end - evaluation.window.start, evaluation.counts_of_judged_phase
+    length_s, counts = evaluation.length_s, evaluation.counts_of_judged_phase
     share = evaluation.phase.canary_share if evaluation.phase else None
     window = text.window_length(length_s) if share is None else parity.about(share, length_s)
     return plain(parity.opening(evaluation.judgement, window, evaluation.labels, counts))

@@ -1,16 +1,20 @@
 """Messages of a fixed range on the Live page: what happened in it, and how long ago it was."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 
-from analysis import Judgement, PhaseOutcome, Verdict
+from analysis import CriterionVerdict, Judgement, PhaseOutcome, Verdict
 from analysis.parity.incidents import OUTAGE_SHARE, Incident
 from domain import FleetName
 from messages import decision, incidents, numbers, verdicts
-from messages.i18n import _, lazy
+from messages.i18n import _, comma_list, lazy
 
 BACK = lazy("Back to live")
 NO_DATA = lazy("No data in this range")
+NO_LOGS = lazy("Access logs are not configured: routes not judged.")
+NO_PROCESSED_LOGS = lazy(
+    "Access logs of this range are not processed: routes not judged. Open Endpoints to process them."
+)
 
 
 def viewing(span: str, ago: str) -> str:
@@ -42,6 +46,24 @@ def incident(item: Incident, labels: Mapping[FleetName, str], zone: tzinfo) -> s
     if share < OUTAGE_SHARE:
         text = _("{label} failing {span}, {share} errors")
     return text.format(label=label, span=span, share=numbers.percent(share))
+
+
+def why_not_judged(result: CriterionVerdict, labels: Mapping[FleetName, str]) -> str:
+    if result.reason == "one_side_gone" and result.gone:
+        return _("{fleets} reported no data at the end.").format(
+            fleets=comma_list(labels[fleet] for fleet in result.gone)
+        )
+    return verdicts.reason(result, labels)
+
+
+def not_judged(reasons: Iterable[str]) -> str:
+    return _("Criteria not judged. {reasons}").format(reasons=" ".join(reasons))
+
+
+def routes_of_part(minutes: int, all_minutes: int) -> str:
+    return _("Routes judged by the access logs of {minutes} of {all_minutes} min.").format(
+        minutes=numbers.count(minutes), all_minutes=numbers.count(all_minutes)
+    )
 
 
 def one_sided(label: str) -> str:

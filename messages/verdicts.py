@@ -79,7 +79,7 @@ def reason(result: CriterionVerdict, labels: Mapping[FleetName, str], zone: tzin
             fleets=_(" and ").join(labels[fleet] for fleet in result.gone) or _("One fleet")
         ),
         "unread": _("Latest counts unavailable. See Data sources on Live."),
-        "few_minutes": _("Too few minutes so far."),
+        "few_minutes": _("Too few minutes."),
         "resemblance": _("Autocorrelated minutes: {minutes:,} count as {effective}.").format(
             minutes=result.minutes, effective=numbers.count(max(result.effective_minutes or 0, 1))
         ),

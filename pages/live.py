@@ -28,7 +28,7 @@ from ui.controls import (
     source_control,
 )
 from ui.decision import incidents_table
-from ui.endpoints.view import request_last_day
+from ui.endpoints.view import request_last_days
 from ui.hero import hero_section, show_in_tab
 from ui.language import fragment
 from ui.live import panels
@@ -128,7 +128,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
     sources_section(app, params.source, view.data.result, now)
     rules_section(app, traffic)
     queries_section(app, params.source, window)
-    request_last_day(app, judged.phase.window, now=now)
+    request_last_days(app, judged.phase.window, params.fixed_window, now=now)
 
 
 def _slow_s(app: AppContext) -> float:

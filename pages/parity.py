@@ -21,7 +21,7 @@ from ui.app_context import AppContext, get_app_context
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart, page_tools
 from ui.controls import query_param, query_params, segmented_control, selectbox, source_control
-from ui.endpoints.view import endpoints_summary, request_last_day, routes_row
+from ui.endpoints.view import endpoints_summary, request_last_days, routes_row
 from ui.hero import hero_section, show_in_tab
 from ui.language import fragment
 from ui.parity.evidence_button import evidence_button
@@ -68,7 +68,7 @@ def _judgement(app: AppContext, now: datetime) -> None:
     window_latency_section(app, source, judged_phase(view.phase), now=now)
     st.html(endpoints_summary(app, view.phase.window))
     _folded(app, view, now)
-    request_last_day(app, view.phase.window, now=now)
+    request_last_days(app, view.phase.window, now=now)
 
 
 def _folded(app: AppContext, view: JudgementView, now: datetime) -> None:

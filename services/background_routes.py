@@ -34,32 +34,32 @@ class _GivenUpError(Exception):
 
 
 class BackgroundRoutes:
-    """The routes of the end of phases, which are named by their start: the end of a running phase moves on. One is judged at a time.
+    """The routes of phases and ranges by their name: a phase's start, as the end of a running one moves on, or the range. One is judged at a time.
 
     Safe to share between threads.
     """
 
     def __init__(self, archive: Archive, migration: Migration) -> None:
         self._archive, self._migration = archive, migration
-        self._lock, self._judged = threading.Lock(), OrderedDict[int, JudgedRoutes]()
+        self._lock, self._judged = threading.Lock(), OrderedDict[Hashable, JudgedRoutes]()
         self._thread: threading.Thread | None = None
         self._wanted_until = self._paused_until = 0.0  # on the monotonic clock
 
-    def known(self, phase_start: int, window: Window) -> JudgedRoutes | None:
-        """What was judged last of the phase, unless `window` ends more than MAX_LAG_S later."""
+    def known(self, name: Hashable, window: Window) -> JudgedRoutes | None:
+        """What was judged last of this name, unless `window` ends more than MAX_LAG_S later."""
         with self._lock:
-            judged = self._judged.get(phase_start)
+            judged = self._judged.get(name)
         return judged if judged and judged.window.end >= window.end - MAX_LAG_S else None
 
-    def request(self, phase_start: int, window: Window, version: Hashable) -> None:
+    def request(self, name: Hashable, window: Window, version: Hashable) -> None:
         """Has the routes of `window` judged if those of this version are not known, and no others are under way. Returns at once."""
         with self._lock:
-            now, judged = time.monotonic(), self._judged.get(phase_start)
+            now, judged = time.monotonic(), self._judged.get(name)
             self._wanted_until = now + UNWANTED_AFTER_S
             is_known = judged is not None and (judged.window, judged.version) == (window, version)
             if is_known or now < self._paused_until or (self._thread and self._thread.is_alive()):
                 return
-            arguments = (phase_start, window, version)
+            arguments = (name, window, version)
             self._thread = threading.Thread(target=self._run, args=arguments, name="routes", daemon=True)
             self._thread.start()
 
@@ -73,7 +73,7 @@ class BackgroundRoutes:
         self._wanted_until = 0.0
         self.wait()
 
-    def _run(self, phase_start: int, window: Window, version: Hashable) -> None:
+    def _run(self, name: Hashable, window: Window, version: Hashable) -> None:
         try:
             view = judge_logs(self._archive, self._migration, window, checkpoint=self._checkpoint)
         except _GivenUpError:
@@ -83,8 +83,8 @@ class BackgroundRoutes:
             self._paused_until = time.monotonic() + RETRY_AFTER_S
             return
         with self._lock:
-            self._judged[phase_start] = JudgedRoutes(window, version, view)
-            self._judged.move_to_end(phase_start)
+            self._judged[name] = JudgedRoutes(window, version, view)
+            self._judged.move_to_end(name)
             while len(self._judged) > MAX_PHASES:
                 self._judged.popitem(last=False)
 

@@ -61,13 +61,18 @@ def read_circumstances(
             and state.state in ("down", "denied")
         ),
         notes=archive.notes.read(),
-        regressed_routes=None
-        if endpoints is None or endpoints == "pending"
-        else tuple(item.route for item in endpoints.endpoints.routes if item.judgement.verdict == "regression"),
+        regressed_routes=regressed_routes(endpoints),
         routes="pending" if endpoints == "pending" else routes,
         alerts=tuple(event for event in archive.events.read(minute) if event.kind == "alert" and event.open),
         sample_ratio_differs=ratio is not None and ratio.verdict == "differs",
     )
+
+
+def regressed_routes(endpoints: EndpointsView | Literal["pending"] | None) -> tuple[str, ...] | None:
+    """None if no route is judged (yet)."""
+    if endpoints is None or endpoints == "pending":
+        return None
+    return tuple(item.route for item in endpoints.endpoints.routes if item.judgement.verdict == "regression")
 
 
 def decide(

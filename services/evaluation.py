@@ -90,6 +90,12 @@ class Evaluation:
         return None if self.phase is None or self.phase.started_by == "window" else self.counts
 
     @property
+    def length_s(self) -> int:
+        """From the start of the window to its newest data, in whole minutes: a phase without data does not go on."""
+        end = self.window.end if self.data_until is None else min(self.window.end, self.data_until)
+        return max(end - self.window.start, 0) // MINUTE_S * MINUTE_S
+
+    @property
     def is_over(self) -> bool:
         """Whether it is of a phase of the past, about which what is open now says nothing."""
         return self.phase is not None and self.phase.is_over
@@ -240,7 +246,7 @@ def build_evaluation(
 def evaluate_window(
     archive: Archive, migration: Migration, source: str, window: Window, *, now: datetime
 ) -> Evaluation:
-    """The evaluation of a range of the past by what is archived, without routes and whatever is of now. Raises ArchiveError."""
+    """The evaluation of a range of the past by what is archived, without its routes and whatever is of now. Raises ArchiveError."""
     share = constant_share(archive, window)
     judged = judge_window(archive, migration, source, window, now=now, canary_share=share)
     closed = replace(judged, judgement=close_judgement(judged.judgement))

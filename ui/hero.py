@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from analysis.deployments.rollback import RollbackReadiness
 from domain import Migration
-from domain.window import MINUTE_S
 from messages import alarms, decision, deployments, error_budget, live, numbers, outage, parity, states, times, verdicts
 from messages import hero as text
 from messages.errors.sources import shorten
@@ -83,9 +82,9 @@ def hero_section(
 
 def decision_hero(evaluation: Evaluation, status: CurrentStatus, traffic: str = "", *, note: str = "") -> Markup:
     """The decision with its reasons as links, the phase, and a chip for each criterion, the routes and the alerts. `status`: of now."""
-    judgement, phase, decided, window = evaluation.judgement, evaluation.phase, evaluation.decision, evaluation.window
+    judgement, phase, decided = evaluation.judgement, evaluation.phase, evaluation.decision
     reasons, as_of = _reasons(evaluation), _as_of(evaluation)
-    about = parity.about(phase.canary_share if phase else None, (window.end - window.start) // MINUTE_S * MINUTE_S)
+    about = parity.about(phase.canary_share if phase else None, evaluation.length_s)
     hidden = reasons[MAX_REASONS : MAX_REASONS + MAX_HIDDEN_REASONS]
     return render(
         "hero.hero",
@@ -171,7 +170,7 @@ def criteria_chips(evaluation: Evaluation) -> Iterator[Chip]:
         )
 
 
-def routes_chip(evaluation: Evaluation) -> Chip:
+def routes_chip(evaluation: Evaluation, url: str = "/endpoints") -> Chip:
     """The number of regressed routes."""
     regressed = evaluation.circumstances.regressed_routes
     if evaluation.circumstances.routes == "pending" and not regressed:
@@ -185,7 +184,7 @@ def routes_chip(evaluation: Evaluation) -> Chip:
         verdicts.SIGNS["regression"] if regressed else "",
         numbers.NONE if regressed is None else numbers.count(len(regressed)),
         text.ROUTES_UNKNOWN if regressed is None else text.ROUTES_EXPLAINED,
-        "/endpoints",
+        url,
     )
 
 

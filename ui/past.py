@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from analysis.parity.incidents import Incident
 from domain import FleetName, Migration
-from domain.window import MINUTE_S
+from domain.decision import DecisionReason
 from messages import decision, parity, verdicts
 from messages import hero as hero_text
 from messages import past as text
@@ -18,10 +18,10 @@ from ui.hero import MAX_HIDDEN_REASONS, MAX_REASONS, budget_chips, criteria_chip
 from ui.verdicts import TONES
 
 
-def past_hero(evaluation: Evaluation) -> Markup:
-    """What happened, with the outcome of a phase; other incidents and regressed routes as links; a chip for each criterion."""
+def past_hero(evaluation: Evaluation, *, note: str = "") -> Markup:
+    """What happened, with the outcome of a phase; other incidents and regressed routes as links; a chip for each criterion and the routes."""
     css, sign, sentence = finding(evaluation)
-    phase, has_data, window = evaluation.phase, evaluation.data_until is not None, evaluation.window
+    phase, has_data = evaluation.phase, evaluation.data_until is not None
     more = _more_findings(evaluation)
     return render(
         "hero.hero",
@@ -32,11 +32,16 @@ def past_hero(evaluation: Evaluation) -> Markup:
         reasons=more[:MAX_REASONS],
         hidden_reasons=more[MAX_REASONS : MAX_REASONS + MAX_HIDDEN_REASONS],
         more=decision.more(len(more) - MAX_REASONS),
-        about=parity.about(phase.canary_share, window.minutes * MINUTE_S) if phase else "",
-        chips=[*criteria_chips(evaluation), *([routes_chip(evaluation)] if phase else []), *budget_chips(evaluation)]
+        about=parity.about(phase.canary_share, evaluation.length_s) if phase else "",
+        chips=[
+            *criteria_chips(evaluation),
+            routes_chip(evaluation, reason_url(DecisionReason("routes_pending"), evaluation)),
+            *budget_chips(evaluation),
+        ]
         if has_data
         else [],
         traffic="",
+        note=" ".join(filter(None, (_not_judged(evaluation), note))) if has_data else "",
     )
 
 
@@ -53,6 +58,13 @@ def finding(evaluation: Evaluation) -> tuple[str, str, str]:
         return "note", verdicts.SIGNS["not enough data"], text.one_sided(evaluation.labels[fleet])
     verdict, sentence = text.verdict(judgement, evaluation.outcome)
     return TONES[verdict], verdicts.SIGNS[verdict], sentence
+
+
+def _not_judged(evaluation: Evaluation) -> str:
+    """Beside an incident: why criteria have too little data."""
+    results = [item for item in evaluation.judgement.criteria if item.verdict == "not enough data"]
+    reasons = dict.fromkeys(text.why_not_judged(item, evaluation.labels) for item in results)
+    return text.not_judged(reasons) if reasons and evaluation.judgement.incidents else ""
 
 
 def incidents_by_weight(evaluation: Evaluation) -> list[Incident]:

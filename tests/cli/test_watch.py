@@ -146,7 +146,7 @@ class TestWatch:
         evaluation = Evaluation(judgement, window(10), demo.name, "cloudwatch", demo.labels, demo.zone)
         assert lines(rendered(snapshot_table(demo, snapshot, evaluation)))[1:] == [
             "◐ WAIT · inconclusive so far",
-            "error rate: Too few minutes so far.",
+            "error rate: Too few minutes.",
             "EC2 ECS ECS − EC2",
             "requests 900/min 100/min",
             "configured share 90.0% 10.0%",

@@ -62,7 +62,7 @@ REASONS: dict[str, tuple[Verdict, str]] = {
         "ECS stopped reporting in recent minutes; check targets.",
     ),
     "unread": ("not enough data", "Latest counts unavailable. See Data sources on Live."),
-    "few_minutes": ("not enough data", "Too few minutes so far."),
+    "few_minutes": ("not enough data", "Too few minutes."),
     "no_events": ("not enough data", "No errors on either fleet; not comparable."),
 }
 
@@ -127,7 +127,7 @@ def test_each_exclusion_reason_has_a_text() -> None:
         ),
         (
             CriterionVerdict(P95, "not enough data", "few_minutes"),
-            "p95, ECS: Too few minutes so far.",
+            "p95, ECS: Too few minutes.",
         ),
     ],
 )
@@ -214,7 +214,7 @@ OPEN = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_decision
             ),
             "Minutes without a difference, until the CI returns to the margin.",
         ),
-        (CriterionVerdict(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes so far."),
+        (CriterionVerdict(P95, "not enough data", "few_minutes"), "Numbers: Too few minutes."),
     ],
 )
 def test_what_would_change_a_verdict(result: CriterionVerdict, expected: str) -> None:

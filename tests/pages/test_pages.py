@@ -249,7 +249,7 @@ def test_a_page_that_was_not_shown_before_is_an_error_with_the_next_step(monkeyp
         test = open_page("parity", {})
     assert not test.exception
     (error,) = [body for body in texts(test) if "class='error'" in body]
-    assert "Put the file back" in error and "Shown" not in error
+    assert "Restore the file" in error and "Shown" not in error
 
 
 def test_only_a_range_up_to_now_offers_a_refresh() -> None:

@@ -55,6 +55,14 @@ def test_the_word_its_reasons_and_their_links() -> None:
     assert "routes ▲ 1 regressed" in text and "alerts 0" in text
 
 
+def test_a_phase_lasts_until_its_newest_data() -> None:
+    phase = Phase(Window(0, 6 * 3600), 0.1, "weight")
+    evaluation = replace(evaluation_with(), phase=phase, window=Window(0, 6 * 3600))
+    for data_until, length in ((None, "6h"), (3 * 3600 + 630, "3h 10m"), (7 * 3600, "6h")):
+        html = decision_hero(replace(evaluation, data_until=data_until), of_now())
+        assert f"<p class='note'>90:10 for {length}</p>" in html
+
+
 def test_without_reasons_it_is_continue() -> None:
     html = decision_hero(evaluation_with(), of_now())
     assert "<section class='hero continue'" in html and "</span> CONTINUE</b> <span>parity</span>" in html

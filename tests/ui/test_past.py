@@ -65,6 +65,27 @@ def test_no_data_is_no_verdict() -> None:
     assert "parity" not in past_hero(evaluation)
 
 
+def test_a_range_has_its_routes() -> None:
+    judged = past_hero(of_range(circumstances=Circumstances(regressed_routes=("/v1/feed",))), note="40 of 60 min.")
+    assert "routes ▲ 1 regressed" in ParsedHtml(judged).text and "Route /v1/feed regressed" in ParsedHtml(judged).text
+    assert "<p class='note'>40 of 60 min.</p>" in judged
+    assert "<a class='chip bad' href='/endpoints?from=2026-11-22T" in judged
+    assert "routes –" in ParsedHtml(past_hero(of_range())).text
+    assert "routes ◐ loading" in ParsedHtml(past_hero(of_range(circumstances=Circumstances(routes="pending")))).text
+
+
+def test_beside_an_incident_it_says_why_criteria_are_not_judged() -> None:
+    evaluation = of_range(INCIDENT, verdict="not enough data")
+    first, *others = evaluation.judgement.criteria
+    judgement = replace(evaluation.judgement, criteria=(replace(first, reason="few_minutes"), *others))
+    evaluation = replace(evaluation, judgement=judgement)
+    note = "<p class='note'>Criteria not judged. Too few minutes.</p>"
+    assert note in past_hero(evaluation)
+    assert note not in past_hero(replace(evaluation, judgement=replace(judgement, incidents=())))
+    gone = replace(judgement, criteria=(replace(first, reason="one_side_gone", gone=("canary",)), *others))
+    assert "Criteria not judged. ECS reported no data at the end." in past_hero(replace(evaluation, judgement=gone))
+
+
 def test_a_phase_has_its_outcome_and_no_word_of_now() -> None:
     phase = Phase(Window(0, 7200), 0.1, "weight", outcome="rolled_back")
     evaluation = of_range(

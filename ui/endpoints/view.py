@@ -180,24 +180,27 @@ def last_day_view(app: AppContext, phase: Window) -> EndpointsView | None:
     return endpoints_view(app, log_window(phase), RequestFilter())
 
 
-def last_day_so_far(app: AppContext, phase: Window) -> EndpointsView | Literal["pending"] | None:
-    """`last_day_view` of few routes, or what `request_last_day` has made known of many. Raises ArchiveError."""
+def last_day_so_far(
+    app: AppContext, phase: Window, *, is_range: bool = False
+) -> EndpointsView | Literal["pending"] | None:
+    """`last_day_view` of few routes, or what `request_last_days` has made known of many. `is_range`: of no phase. Raises ArchiveError."""
     window = log_window(phase)
     if not _has_many_routes(app, window):
         return last_day_view(app, phase)
-    known = app.background_routes.known(phase.start, window)
+    known = app.background_routes.known(phase if is_range else phase.start, window)
     return known.view if known else "pending"
 
 
-def request_last_day(app: AppContext, phase: Window, *, now: datetime) -> None:
+def request_last_days(app: AppContext, phase: Window, past_range: Window | None = None, *, now: datetime) -> None:
     """Has the many routes of `last_day_so_far` judged, and reruns the fragment until they are. Call it last: the judgement would slow the page down.
 
     Raises ArchiveError.
     """
-    window = log_window(phase)
-    is_pending = last_day_so_far(app, phase) == "pending"
-    if _has_many_routes(app, window):
-        app.background_routes.request(phase.start, window, app.archive.change_counter(ACCESS_LOGS))
+    is_pending = False
+    for name, part in ((past_range, past_range), (phase.start, phase)):
+        if part and _has_many_routes(app, window := log_window(part)):
+            is_pending |= last_day_so_far(app, part, is_range=part is past_range) == "pending"
+            app.background_routes.request(name, window, app.archive.change_counter(ACCESS_LOGS))
     heartbeat(PENDING_REFRESH_S if is_pending else 0, now=now.timestamp(), key="routes")
 
 

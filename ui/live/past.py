@@ -1,7 +1,9 @@
 """A fixed range on the Live page: the band that says which, what happened in it, and one line about now."""
 
 from collections.abc import Hashable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 import streamlit as st
 
@@ -11,13 +13,19 @@ from messages import hero as hero_text
 from messages import past as text
 from reports.templating import render
 from services.criteria import criteria_key
+from services.decision import regressed_routes
+from services.endpoints import EndpointsView
 from services.evaluation import Evaluation, evaluate_window
 from ui.app_context import AppContext
 from ui.controls import set_query
+from ui.endpoints.view import last_day_so_far
 from ui.hero import loading_hero
 from ui.layout import format_ago
 from ui.live.view import LiveView
 from ui.past import finding, past_hero, show_past_in_tab
+
+MOST = 0.9  # of the minutes of a range: without a note
+Endpoints = EndpointsView | Literal["pending"] | None
 
 
 def past_section(app: AppContext, view: LiveView, source: str, current: Evaluation, *, now: datetime) -> None:
@@ -31,10 +39,30 @@ def past_section(app: AppContext, view: LiveView, source: str, current: Evaluati
         show_past_in_tab(migration, span, str(hero_text.LOADING))
         st.html(loading_hero(""))
         return
-    evaluation = window_evaluation(app, source, window, now=now)
+    endpoints = last_day_so_far(app, window, is_range=True)
+    evaluation = _with_routes(window_evaluation(app, source, window, now=now), endpoints)
     _css, sign, sentence = finding(evaluation)
     show_past_in_tab(migration, span, f"{sign} {sentence}")
-    st.html(past_hero(evaluation))
+    st.html(past_hero(evaluation, note=_routes_note(app, window, endpoints)))
+
+
+def _with_routes(evaluation: Evaluation, endpoints: Endpoints) -> Evaluation:
+    circumstances = replace(
+        evaluation.circumstances,
+        regressed_routes=regressed_routes(endpoints),
+        routes="pending" if endpoints == "pending" else "judged",
+    )
+    return replace(evaluation, circumstances=circumstances)
+
+
+def _routes_note(app: AppContext, window: Window, endpoints: Endpoints) -> str:
+    """Why no route of the range is judged, or only those of a part of it; "" if all are, or will be."""
+    if endpoints == "pending":
+        return ""
+    if endpoints is not None:
+        minutes, of_range = endpoints.minutes, endpoints.window.minutes
+        return text.routes_of_part(minutes, of_range) if minutes < MOST * of_range else ""
+    return str(text.NO_PROCESSED_LOGS if app.sources.logs else text.NO_LOGS)
 
 
 def window_evaluation(app: AppContext, source: str, window: Window, *, now: datetime) -> Evaluation:

@@ -3,7 +3,7 @@
 from analysis.alarms.alarms import Alarm, AlarmState, AlarmValue, LabelledAlarm, find_alarms
 from analysis.alarms.rules import ALARM_RULES, AlarmData, AlarmRule, SplitShares
 from analysis.parity.judge import TRACE_COLUMNS, judge, trace
-from analysis.parity.samples import is_needed
+from analysis.parity.samples import PreparedGrid, is_needed, prepare_grid
 from analysis.parity.verdicts import (
     DEFAULT_CRITERIA,
     EXCLUSION_REASONS,

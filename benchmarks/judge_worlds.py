@@ -85,8 +85,8 @@ def replay(traffic: Traffic) -> Replay:
         scatter=_scatter(_cut(traffic, slice(0, traffic.history))) if traffic.history else {},
     )
     window = Window(start, start + phase.minutes * MINUTE_S)
-    traced = trace(frame, criteria, window=window, context=context)
-    incidents = list(prepare_grid(frame, window, None, context=context, criteria=criteria).incidents_by_period())
+    prepared = prepare_grid(frame, criteria, window=window, context=context)
+    traced, incidents = trace(prepared), list(prepared.incidents_by_period())
     shape = (len(criteria), -1)
     shown = ((traced["alarm_lower"] > 0) | (traced["alarm_upper"] < 0)).to_numpy().reshape(shape)
     verdicts = traced["verdict"].to_numpy(dtype=str).reshape(shape)
@@ -294,7 +294,7 @@ def forecast_ratio(look: int) -> Outcome:
             return np.nan
         frame = traffic_frame(seen.traffic, START)
         window = Window(START, START + look * MINUTE_S)
-        forecast = judge(frame, seen.traffic.criteria, window=window).criteria[0].minutes_to_decision
+        forecast = judge(prepare_grid(frame, seen.traffic.criteria, window=window)).criteria[0].minutes_to_decision
         return (np.inf if forecast is None else forecast) / (float(decided.argmax()) + 1 - look)
 
     return outcome

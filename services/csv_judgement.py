@@ -9,7 +9,6 @@ import pandas as pd
 import analysis
 from analysis import CriterionVerdict, Verdict
 from analysis.parity.context import JudgeContext
-from analysis.parity.samples import prepare_grid
 from analysis.parity.verdicts import overall_verdict
 from archive import MetricsResult
 from domain import Criterion, Migration, Window, epoch_s
@@ -51,7 +50,7 @@ def evaluate_csv(
 ) -> Evaluation:
     """Judges `window` of a CSV by the criteria and labels of `migration`."""
     result = MetricsResult(csv.frame, window, data_until=window.end)
-    judgement = analysis.judge(
+    prepared = analysis.prepare_grid(
         csv.frame,
         migration.criteria if migration else (),
         window=window,
@@ -59,6 +58,7 @@ def evaluate_csv(
         fleets=fleet_requests(result, SOURCE, final_until=window.end),
         context=context,
     )
+    judgement = analysis.judge(prepared)
     return build_evaluation(
         WindowJudgement(window, judgement, window.end, result, context), migration, SOURCE, name=name
     )
@@ -68,11 +68,11 @@ def replay_csv(
     csv: CsvData, migration: Migration | None, window: Window, context: JudgeContext
 ) -> Iterator[ReplayedMinute]:
     """Every period of `window` of a CSV, judged by the criteria of `migration`."""
-    criteria = (migration.criteria if migration else ()) or analysis.DEFAULT_CRITERIA
-    trace = analysis.trace(csv.frame, criteria, window=window, unknown=csv.unknown_counts, context=context)
-    prepared = prepare_grid(csv.frame, window, None, csv.unknown_counts, context=context, criteria=criteria)
-    parts = [trace[trace["metric"] == criterion.metric] for criterion in criteria]
-    by_period = zip(*map(_verdicts, criteria, parts), strict=True)
+    criteria = migration.criteria if migration else ()
+    prepared = analysis.prepare_grid(csv.frame, criteria, window=window, unknown=csv.unknown_counts, context=context)
+    trace = analysis.trace(prepared)
+    parts = [trace[trace["metric"] == criterion.metric] for criterion in prepared.criteria]
+    by_period = zip(*map(_verdicts, prepared.criteria, parts), strict=True)
     starts = epoch_s(parts[0]).tolist()
     for ts, known, results in zip(starts, prepared.incidents_by_period(), by_period, strict=True):
         decision = decide_minute([(result.criterion, result.verdict) for result in results], known).decision

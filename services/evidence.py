@@ -14,7 +14,7 @@ from domain.frame import LABEL_COLUMNS
 from services.endpoints import EndpointsView
 from services.evaluation import Evaluation, JudgementInput, evaluate
 from services.freshness import final_until
-from services.parity import trace_result
+from services.parity import judge_result
 from services.phases import judged_phase
 from services.queries import Query, source_queries
 from services.window_latency import phase_latency
@@ -80,12 +80,14 @@ def build_bundle(
     end = final_until(migration, result, now=data.now)
     rows = final_rows(result.frame, window, end)
     final_window = Window(window.start, min(window.end, end)) if end > window.start else None
+    judged = judge_result(migration, source, result, now=data.now, context=data.context, trace_checkpoint=checkpoint)
+    assert judged.trace is not None
     return EvidenceBundle(
         migration=migration,
         evaluation=evaluate(migration, source, data),
         rows=rows,
         unread=unread_rows(rows, result.unknown),
-        trace=trace_result(migration, result, now=data.now, context=data.context, checkpoint=checkpoint),
+        trace=judged.trace,
         final_window=final_window,
         grid=analysis.time_grid(rows, final_window or window, result.unknown),
         events=(),

@@ -6,6 +6,7 @@ Only stored data is read.
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from math import nan
 from operator import itemgetter
 from weakref import WeakKeyDictionary
@@ -37,7 +38,7 @@ def read_context(
     version = history_key(archive, migration, source, result.window), past
     history = cache.get(key, version)
     if history is None:
-        history = learn_history(_pasts(archive, migration, source, past, now=now), migration.criteria)
+        history = learn_history(_pasts(archive, migration, source, past, now=now))
         cache.put(key, version, history)
     return replace(settings, scatter=history.scatter, usual=history.usual)
 
@@ -107,8 +108,9 @@ def _pasts(
     if result.frame.empty:
         return
     end = final_until(migration, result, now=now)
-    yield prepare_grid(result.frame, day, end, result.unknown, context=past.settings)
-    yield prepare_grid(baseline_by_day(result.frame, read(day_before, baseline_only=True).frame), day, end)
+    prepare = partial(prepare_grid, criteria=migration.criteria, window=day, provisional_from=end)
+    yield prepare(result.frame, unknown=result.unknown, context=past.settings)
+    yield prepare(baseline_by_day(result.frame, read(day_before, baseline_only=True).frame))
 
 
 @dataclass(frozen=True, slots=True)

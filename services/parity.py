@@ -71,9 +71,15 @@ def judge_with_trace(
     """`judge_window` with the trace, by one read; not cached. `checkpoint` may raise to give up. Raises ArchiveError."""
     result = _read(archive, migration, source, window, now)
     context = read_context(archive, migration, source, result, now=now)
-    judged = judge_result(migration, source, result, now=now, canary_share=canary_share, context=context)
-    checkpoint()
-    return replace(judged, trace=trace_result(migration, result, now=now, context=context, checkpoint=checkpoint))
+    return judge_result(
+        migration,
+        source,
+        result,
+        now=now,
+        canary_share=canary_share,
+        context=context,
+        trace_checkpoint=checkpoint,
+    )
 
 
 def _read(archive: Archive, migration: Migration, source: str, window: Window, now: datetime) -> MetricsResult:
@@ -99,10 +105,11 @@ def judge_result(
     now: datetime,
     canary_share: float | None = None,
     context: JudgeContext = NO_CONTEXT,
+    trace_checkpoint: Callable[[], None] | None = None,
 ) -> WindowJudgement:
-    """Judges data of `source` that was read already."""
+    """Judges data of `source` that was read already, with the trace if there is a `trace_checkpoint`, which may raise to give up."""
     end = final_until(migration, result, now=now)
-    judgement = analysis.judge(
+    prepared = analysis.prepare_grid(
         result.frame,
         migration.criteria,
         window=result.window,
@@ -111,28 +118,10 @@ def judge_result(
         fleets=fleet_requests(result, source, final_until=end, canary_share=canary_share),
         context=context,
     )
+    judgement = analysis.judge(prepared)
+    trace = analysis.trace(prepared, trace_checkpoint) if trace_checkpoint else None
     without_rows = replace(result, frame=result.frame.iloc[:0].copy())
-    return WindowJudgement(result.window, judgement, end, without_rows, context)
-
-
-def trace_result(
-    migration: Migration,
-    result: MetricsResult,
-    *,
-    now: datetime,
-    context: JudgeContext = NO_CONTEXT,
-    checkpoint: Callable[[], None] = lambda: None,
-) -> pd.DataFrame:
-    """The judgement after each minute (analysis.TRACE_COLUMNS). `checkpoint` may raise to give up."""
-    return analysis.trace(
-        result.frame,
-        migration.criteria,
-        window=result.window,
-        provisional_from=final_until(migration, result, now=now),
-        unknown=result.unknown,
-        context=context,
-        before_criterion=checkpoint,
-    )
+    return WindowJudgement(result.window, judgement, end, without_rows, context, trace)
 
 
 _caches: WeakKeyDictionary[Archive, VersionedCache[WindowJudgement]] = WeakKeyDictionary()

@@ -1,33 +1,31 @@
 """What is known from before a window: how the periods of a service scatter, and its usual errors. docs/MATH.md says how much it counts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
 from analysis.parity.confidence_sequences import MIN_HISTORY, Scatter, difference_scatter, rate_scatter
 from analysis.parity.context import JudgeContext
 from analysis.parity.samples import PreparedGrid, paired_samples
-from analysis.parity.verdicts import DEFAULT_CRITERIA
 from analysis.series.grid import BoolArray
 from domain import FLEETS, Criterion
 from domain.window import DAY_S
 
 
-def learn_history(pasts: Iterable[PreparedGrid], criteria: Sequence[Criterion] = ()) -> JudgeContext:
+def learn_history(pasts: Iterable[PreparedGrid]) -> JudgeContext:
     """The `scatter` and the `usual` errors of periods as long as those that are judged: each of the first of `pasts` with MIN_HISTORY usable ones.
 
     Incidents and the warm-up are left out.
     """
-    chosen = tuple(criteria) or DEFAULT_CRITERIA
     scatter: dict[str, Scatter] = {}
     usual = (0.0, 0.0)
     for prepared in pasts:
         ordinary = ~prepared.grid.overlaps(incident.window for incident in prepared.scan.incidents)
-        for criterion in chosen:
+        for criterion in prepared.criteria:
             if criterion.metric not in scatter and (learnt := _scatter(prepared, criterion, ordinary)):
                 scatter[criterion.metric] = learnt
         usual = usual if usual[1] else _usual(prepared, ordinary)
-        if usual[1] and len(scatter) == len(chosen):
+        if usual[1] and len(scatter) == len(prepared.criteria):
             break
     return JudgeContext(scatter=scatter, usual=usual)
 

@@ -1,8 +1,7 @@
 """The parity judge: from a tidy frame and criteria to an anytime-valid verdict. docs/MATH.md has the method."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,8 @@ import pandas as pd
 
 from analysis.parity.breaks import SignArray, break_signs
 from analysis.parity.confidence_sequences import RunningDifferences, RunningRates, running_differences, running_rates
-from analysis.parity.context import NO_CONTEXT, JudgeContext
 from analysis.parity.intervals import SequentialIntervals, VerdictArray, interval_verdicts, intervals
-from analysis.parity.samples import PairedSamples, paired_samples, prepare_grid
+from analysis.parity.samples import PairedSamples, PreparedGrid, paired_samples
 from analysis.parity.time_to_decision import minutes_to_decision
 from analysis.parity.verdicts import (
     DECISIVE_VERDICTS,
@@ -23,9 +21,9 @@ from analysis.parity.verdicts import (
     VerdictReason,
     overall_verdict,
 )
-from analysis.series.fleet_requests import FleetRequests, RequestsState, worst_state
-from analysis.series.grid import FloatArray, IntArray, UnknownWindows
-from domain import FLEETS, Criterion, Window
+from analysis.series.fleet_requests import RequestsState, worst_state
+from analysis.series.grid import FloatArray, IntArray
+from domain import FLEETS, Criterion
 from domain.decision import judged_criteria
 from domain.window import HOUR_S, MINUTE_S
 
@@ -34,57 +32,33 @@ TRACE_COLUMNS = ("ts", "metric", "verdict", *NUMERIC_COLUMNS)
 MIN_WORST_HOUR = 0.5  # of its periods must be used
 
 
-def judge(
-    frame: pd.DataFrame,
-    criteria: Sequence[Criterion] = (),
-    *,
-    window: Window | None = None,
-    provisional_from: int | None = None,
-    unknown: UnknownWindows = MappingProxyType({}),
-    fleets: Sequence[FleetRequests] = (),
-    context: JudgeContext = NO_CONTEXT,
-) -> Judgement:
-    """The verdict over the final minutes of `frame` (tidy) in `window`, which should be one phase; by DEFAULT_CRITERIA if there are none.
+def judge(prepared: PreparedGrid) -> Judgement:
+    """The verdict over the final periods.
 
-    `provisional_from`: epoch seconds from which minutes may still change. `unknown`: when counts are unknown, so that a missing row is not 0.
-    `fleets`: the requests of each fleet, if more is known of them than `frame` and `unknown` say; they explain a verdict and do not change it.
-    The verdict may be computed as often as one likes: docs/MATH.md says which of its errors are bounded by proof, and which by measurement.
+    It may be computed as often as one likes: docs/MATH.md says which of its errors are bounded by proof, and which by measurement.
     """
-    chosen = tuple(criteria) or DEFAULT_CRITERIA
-    prepared = prepare_grid(frame, window, provisional_from, unknown, fleets, context=context, criteria=chosen)
-    n_judged = len(judged_criteria(chosen))
-    verdicts = tuple(judge_criterion(paired_samples(prepared, criterion), n_judged) for criterion in chosen)
+    n_judged = len(judged_criteria(prepared.criteria))
+    verdicts = tuple(judge_criterion(paired_samples(prepared, item), n_judged) for item in prepared.criteria)
     return Judgement(
         overall_verdict(verdicts),
         verdicts,
-        default_criteria=not criteria,
+        default_criteria=prepared.criteria == DEFAULT_CRITERIA,
         fleets=prepared.fleets,
         incidents=prepared.scan.incidents,
     )
 
 
-def trace(
-    frame: pd.DataFrame,
-    criteria: Sequence[Criterion] = (),
-    *,
-    window: Window | None = None,
-    provisional_from: int | None = None,
-    unknown: UnknownWindows = MappingProxyType({}),
-    context: JudgeContext = NO_CONTEXT,
-    before_criterion: Callable[[], None] = lambda: None,
-) -> pd.DataFrame:
+def trace(prepared: PreparedGrid, before_criterion: Callable[[], None] = lambda: None) -> pd.DataFrame:
     """The result of `judge` after every final minute, as a frame of TRACE_COLUMNS in the metric's own unit; the last row is the judgement.
 
     `ts` (UTC) is the period's start. An excluded minute repeats the row before it; NaN and "not enough data" until there is an interval.
     `before_criterion` may raise to give up.
     """
-    chosen = tuple(criteria) or DEFAULT_CRITERIA
-    prepared = prepare_grid(frame, window, provisional_from, unknown, context=context, criteria=chosen)
-    n_judged = len(judged_criteria(chosen))
+    n_judged = len(judged_criteria(prepared.criteria))
     final = np.flatnonzero(prepared.final)
     ts = pd.to_datetime(prepared.grid.ts[final], unit="s", utc=True).as_unit("s")
     parts = []
-    for criterion in chosen:
+    for criterion in prepared.criteria:
         before_criterion()
         samples = paired_samples(prepared, criterion)
         columns: dict[str, Any] = {"ts": ts, "metric": criterion.metric, "verdict": "not enough data"}

@@ -94,7 +94,7 @@ class PairedSamples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedGrid:
-    """A window of a frame, prepared for any criterion. `final`: periods that may be judged; `coarser`, `finer`: periods for which the frame has
+    """A window of a frame, prepared for its `criteria`. `final`: periods that may be judged; `coarser`, `finer`: periods for which the frame has
     rows of longer or shorter periods than the grid's. `unanswered` requests per period, if the frame has them as a count of their own.
     `requests_unread`: periods for which a fleet's requests are unknown. `fleets`: the requests of each fleet in the final periods."""
 
@@ -109,6 +109,7 @@ class PreparedGrid:
     scan: FailureScan
     warm_up: BoolArray
     context: JudgeContext
+    criteria: tuple[Criterion, ...]
 
     def incidents_by_period(self) -> Iterator[tuple[Incident, ...]]:
         """The incidents as they were known after each final period: as many as `trace` has times."""
@@ -131,20 +132,22 @@ def is_needed(series: Series, criteria: Sequence[Criterion] = ()) -> bool:
 
 def prepare_grid(
     frame: pd.DataFrame,
-    window: Window | None,
-    provisional_from: int | None,
+    criteria: Sequence[Criterion] = (),
+    *,
+    window: Window | None = None,
+    provisional_from: int | None = None,
     unknown: UnknownWindows = MappingProxyType({}),
     fleets: Sequence[FleetRequests] = (),
-    *,
     context: JudgeContext = NO_CONTEXT,
-    criteria: Sequence[Criterion] = (),
 ) -> PreparedGrid:
-    """Puts a tidy frame on a grid over `window` (None: all of it). Periods that end after `provisional_from` (epoch seconds) are not final.
+    """Puts a tidy frame on a grid over `window` (all of it by default), which should be one phase, to be judged by `criteria`, or DEFAULT_CRITERIA.
 
-    The grid's period is the most frequent one in the window: CloudWatch keeps minutes for 15 days, then five-minute periods. `unknown`: when
-    counts are unknown, so that a missing row is not 0. `fleets`: the requests of each fleet, if more is known of them than `frame` and `unknown` say.
-    `criteria`: an incident exceeds the smallest absolute margin of those of errors.
+    The grid's period is the most frequent one in the window: CloudWatch keeps minutes for 15 days, then five-minute periods. `provisional_from`:
+    epoch seconds from which periods may still change. `unknown`: when counts are unknown, so that a missing row is not 0. `fleets`: the requests
+    of each fleet, if more is known of them than `frame` and `unknown` say; they explain a verdict and do not change it.
+    An incident exceeds the smallest absolute margin of the criteria of errors.
     """
+    criteria = tuple(criteria) or DEFAULT_CRITERIA
     if window is None:
         ts = epoch_s(frame)
         start, end = (int(ts.min()), int((ts + frame["period_s"].to_numpy()).max())) if len(frame) else (0, 60)
@@ -186,7 +189,9 @@ def prepare_grid(
         usual=context.usual,
     )
     warm_up = grid.overlaps(context.warm_up)
-    return PreparedGrid(grid, final, coarser, finer, unanswered, answers_known, either, fleets, scan, warm_up, context)
+    return PreparedGrid(
+        grid, final, coarser, finer, unanswered, answers_known, either, fleets, scan, warm_up, context, criteria
+    )
 
 
 def _requests_unread(grid: TimeGrid, fleet: FleetName, unknown: UnknownWindows) -> BoolArray:

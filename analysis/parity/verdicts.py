@@ -121,7 +121,7 @@ class CriterionVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The overall verdict and that of each criterion. `default_criteria`: the configuration had none.
+    """The overall verdict and that of each criterion. `default_criteria`: they are DEFAULT_CRITERIA.
 
     `fleets`: the requests of each fleet in the final part of the window. `incidents`: in the same, in order of time.
     """

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis import CriterionVerdict, Judgement, judge, trace
+from analysis import CriterionVerdict, Judgement, judge, prepare_grid, trace
 from analysis.parity.incidents import Incident
 from analysis.series.grid import FloatArray
 from benchmarks.judge_worlds import ERRORS, START, Traffic, traffic, traffic_frame
@@ -90,9 +90,9 @@ def difference_of_all_minutes(phase: Phase) -> FloatArray:
 def _phase(seed: int, minutes: int, difference: FloatArray | float, *, truth: float | None = None) -> Phase:
     random = np.random.default_rng(seed)
     world = traffic(random, minutes, (BASELINE_RATE, BASELINE_RATE + difference), REQUESTS)
-    frame = traffic_frame(world, START)
+    prepared = prepare_grid(traffic_frame(world, START), (ERRORS,))
     true_difference = float(np.mean(difference)) if truth is None else truth
-    return Phase(world, trace(frame, (ERRORS,)), judge(frame, (ERRORS,)), true_difference)
+    return Phase(world, trace(prepared), judge(prepared), true_difference)
 
 
 def _excludes_zero_once(world: Traffic) -> npt.NDArray[np.bool_]:

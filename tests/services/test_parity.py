@@ -10,10 +10,11 @@ import analysis
 from archive import Archive
 from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
-from services.parity import judge_window, judge_with_trace, trace_result
+from services.parity import judge_window, judge_with_trace
 from services.phases import known_phases
 from sources.demo.sources import DemoMetrics, demo_migration
 from tests.factories import archives
+from tests.factories.judgement import judge
 
 pytestmark = pytest.mark.usefixtures("both_engines")
 
@@ -55,10 +56,10 @@ def test_only_the_series_of_the_judge_are_read_and_the_verdict_is_the_same(
     archive: Archive, migration: Migration, metrics: DemoMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = archive.metrics.get(PHASE, metrics, now=NOW)
-    expected = analysis.judge(result.frame, migration.criteria, window=PHASE, unknown=result.unknown)
-    frames, real = list[pd.DataFrame](), analysis.judge
+    expected = judge(result.frame, migration.criteria, window=PHASE, unknown=result.unknown)
+    frames, real = list[pd.DataFrame](), analysis.prepare_grid
     monkeypatch.setattr(
-        analysis, "judge", lambda frame, *given, **more: frames.append(frame) or real(frame, *given, **more)
+        analysis, "prepare_grid", lambda frame, *given, **more: frames.append(frame) or real(frame, *given, **more)
     )
     judged = judge_window(archive, migration, "demo", PHASE, now=NOW)
     (read,) = frames
@@ -79,8 +80,10 @@ def test_a_final_phase_is_judged_once_and_again_after_new_data(
     archive: Archive, migration: Migration, metrics: DemoMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged = list[Window]()
-    real = analysis.judge
-    monkeypatch.setattr(analysis, "judge", lambda *given, **more: judged.append(more["window"]) or real(*given, **more))
+    real = analysis.prepare_grid
+    monkeypatch.setattr(
+        analysis, "prepare_grid", lambda *given, **more: judged.append(more["window"]) or real(*given, **more)
+    )
     archive.metrics.get(Window(PHASE.start, PHASE.end - 3600), metrics, now=NOW)
     first = judge_window(archive, migration, "demo", PHASE, now=NOW)
     assert judge_window(archive, migration, "demo", PHASE, now=NOW).judgement is first.judgement
@@ -100,7 +103,10 @@ def test_a_judgement_keeps_no_rows_and_comes_with_its_trace_on_request(
     assert judged.result.frame.empty and judged.result.data_until == result.data_until
     traced = judge_with_trace(archive, migration, "demo", PHASE, now=NOW)
     assert judged.trace is None and traced.judgement == judged.judgement and traced.trace is not None
-    pd.testing.assert_frame_equal(traced.trace, trace_result(migration, result, now=NOW, context=judged.context))
+    prepared = analysis.prepare_grid(
+        result.frame, migration.criteria, window=PHASE, unknown=result.unknown, context=judged.context
+    )
+    pd.testing.assert_frame_equal(traced.trace, analysis.trace(prepared))
 
 
 def test_another_margin_is_another_judgement(archive: Archive, migration: Migration, metrics: DemoMetrics) -> None:

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import judge, trace
 from analysis.parity.context import JudgeContext
 from analysis.parity.incidents import Incident
 from analysis.parity.samples import prepare_grid
 from analysis.series.grid import FloatArray
 from domain import Criterion, FleetName, Window
 from tests.factories.frames import START, tidy_frame
+from tests.factories.judgement import judge, trace
 
 ERRORS = Criterion.model_validate({"metric": "error_rate", "margin": "0.05pp", "critical": True})
 P95 = Criterion.model_validate({"metric": "latency_p95", "margin": "10%"})
@@ -48,7 +48,7 @@ def with_burst(counts: FloatArray, burst: float, start: int, minutes: int = 1) -
 
 
 def incidents_by_period(data: pd.DataFrame, context: JudgeContext) -> list[tuple[Incident, ...]]:
-    return list(prepare_grid(data, None, None, context=context, criteria=[ERRORS]).incidents_by_period())
+    return list(prepare_grid(data, [ERRORS], context=context).incidents_by_period())
 
 
 def the_incident(data: pd.DataFrame, context: JudgeContext = HALF) -> Incident:

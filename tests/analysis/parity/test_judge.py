@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, is_needed, judge, trace
+from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, is_needed
 from analysis.parity.breaks import ALPHA, FOLLOWED, START_EVERY, _starts
 from analysis.parity.confidence_sequences import Scatter
 from analysis.parity.context import NO_CONTEXT, JudgeContext
@@ -14,6 +14,7 @@ from analysis.parity.samples import unanswered_counts
 from analysis.parity.verdicts import overall_verdict
 from domain import Criterion, Series, empty_frame
 from tests.factories.frames import START, SeriesValues, tidy_frame, window
+from tests.factories.judgement import judge, trace
 
 Numbers = Sequence[float | None]
 

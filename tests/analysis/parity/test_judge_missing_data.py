@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis import judge, trace
 from domain import Criterion, Margin, Series
 from tests.factories.frames import SeriesValues, tidy_frame, window
+from tests.factories.judgement import judge, trace
 
 ERRORS = (Criterion(metric="error_rate", margin=Margin(value=0.5, unit="pp"), critical=True),)
 MINUTES = 240

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from analysis import judge, trace
 from domain import Criterion, epoch_s
 from tests.factories.frames import START, tidy_frame, window
+from tests.factories.judgement import judge, trace
 
 ERRORS = Criterion.model_validate({"metric": "target_5xx_rate", "margin": "0.1pp"})
 P95 = Criterion.model_validate({"metric": "latency_p95", "margin": "10%"})

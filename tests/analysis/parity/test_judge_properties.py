@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import CriterionVerdict, judge
+from analysis import CriterionVerdict
 from analysis.parity.confidence_sequences import (
     difference_bounds,
     log_ratio_bounds,
@@ -18,6 +18,7 @@ from analysis.parity.confidence_sequences import (
 )
 from domain import Criterion
 from tests.factories.frames import tidy_frame
+from tests.factories.judgement import judge
 
 MIRROR = {
     "regression": "improvement",

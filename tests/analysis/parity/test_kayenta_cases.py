@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from analysis import CriterionVerdict, judge
+from analysis import CriterionVerdict
 from domain import Criterion
 from tests.factories.frames import tidy_frame
+from tests.factories.judgement import judge
 
 VECTORS = Path(__file__).parent.parent.parent / "samples" / "canary_vectors"
 CASES: list[dict[str, Any]] = json.loads((VECTORS / "kayenta_classifier.json").read_text(encoding="utf-8"))

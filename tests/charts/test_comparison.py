@@ -254,11 +254,17 @@ def test_a_fan_has_a_line_for_each_percentile_and_a_band_between_the_outer_ones(
         ("tonexty", 0, None),
     ]
     assert_allclose([trace.y for trace in bands[2:]], [[100] * 6, [500, 100, 500, 500, 500, 500]], rtol=1e-6)
-    assert all(
-        bands[at].fillcolor.startswith(PALETTES["light"].fleets[fleet])
-        for at, fleet in ((1, "baseline"), (3, "canary"))
-    )
+    assert [bands[at].fillcolor for at in (1, 3)] == [f"{PALETTES['light'].fleets[fleet]}1c" for fleet in FLEETS]
+    assert not any(band.showlegend for band in bands), "a PNG has a legend"
     assert_allclose(figure.layout.yaxis.range[1], 500 * 1.12)
+
+
+def test_a_fleet_without_values_has_no_area() -> None:
+    nothing = {"baseline": np.full(6, 0.2), "canary": np.full(6, NAN)}
+    fan = latency_fan()
+    fan = replace(fan, values=nothing, others=tuple(replace(line, values=nothing) for line in fan.others))
+    areas = [trace for trace in comparison_figure(fan, frame()).data if trace.name == "fan"]
+    assert [trace.legendgroup for trace in areas] == ["baseline", "baseline"]
 
 
 def test_the_difference_beside_a_fan_is_that_of_the_compared_percentile() -> None:

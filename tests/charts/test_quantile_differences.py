@@ -24,6 +24,7 @@ def test_each_mark_has_its_interval() -> None:
     assert bars["array"].tolist() == pytest.approx([4.0, 0.0]) and bars["arrayminus"].tolist() == pytest.approx(
         [3.0, 0.0]
     )
+    assert bars["symmetric"] is False
     assert trace["customdata"] == ["p50 +2.0%", "p99 −10.0%"]
 
 
@@ -34,7 +35,8 @@ def test_a_mark_without_an_interval_is_open() -> None:
 
 def test_a_margin_is_a_band_behind_its_percentile_alone() -> None:
     (band,) = drawn(P99, P50)["layout"]["shapes"]
-    assert (band["x0"], band["x1"]) == (0.6, 1.4)
+    assert (band["x0"], band["x1"], band["layer"]) == (0.6, 1.4, "below")
+    assert drawn(P99, P50)["layout"]["xaxis"]["range"] == [-0.5, 1.5], "a place for each"
     assert (band["y0"], band["y1"]) == pytest.approx((-9.0909, 10.0), abs=1e-4)
     assert drawn(P50, margins={})["layout"]["shapes"] == []
 
@@ -42,6 +44,9 @@ def test_a_margin_is_a_band_behind_its_percentile_alone() -> None:
 def test_zero_is_in_the_middle_and_a_very_wide_interval_is_cut_off() -> None:
     axis = drawn(P50)["layout"]["yaxis"]
     assert axis["zeroline"] and axis["range"] == pytest.approx([-15.0, 15.0])
+    assert axis["ticktext"] == ["−10%", "0%", "+10%"]
+    far = ("p50", RelativeDifference(0.5, 0.45, 0.5), "")
+    assert drawn(far)["layout"]["yaxis"]["range"] == pytest.approx([-60.0, 60.0]), "no mark at the edge"
     wide = ("p99", RelativeDifference(0.1, -0.9, 40.0), "")
     assert drawn(P50, wide)["layout"]["yaxis"]["range"] == pytest.approx([-45.0, 45.0])
     equal = ("p50", RelativeDifference(0.0, 0.0, 0.0), "")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.series.quantiles import Percentile, RelativeDifference, percentile, relative_difference
+from analysis.series.quantiles import Percentile, RelativeDifference, block_percentiles, percentile, relative_difference
 
 SHARES = st.sampled_from([0.0, 0.05, 0.5, 0.9, 0.95, 0.99, 1.0])
 COUNTED = st.dictionaries(st.integers(0, 100_000), st.integers(1, 50), min_size=1, max_size=30)
@@ -72,6 +72,14 @@ def test_a_difference_joins_the_worst_cases_of_both_intervals() -> None:
     assert (difference.estimate, difference.lower, difference.upper) == pytest.approx((0.2, -0.2, 1.0))
     assert relative_difference(baseline, Percentile(0.2, None, 0.3)) == RelativeDifference(1.0, None, None)
     assert relative_difference(Percentile(0.0, 0.0, 0.1), canary) is None
+    assert relative_difference(Percentile(0.1, 0.0, 0.2), canary) == RelativeDifference(pytest.approx(0.2), None, None)
+
+
+def test_each_block_has_its_percentile_in_any_order_of_rows_if_it_has_enough_values() -> None:
+    block, ms, counts = (np.array(column) for column in ([2, 0, 2, 2, 0], [90, 10, 10, 50, 20], [1, 2, 1, 1, 1]))
+    found = block_percentiles(block, ms, counts, 0.5, 4, min_values=3)
+    assert found.tolist() == pytest.approx([0.01, np.nan, 0.05, np.nan], nan_ok=True)
+    assert np.isnan(block_percentiles(block, ms, counts, 0.5, 4, min_values=4)).all()
 
 
 def test_the_interval_of_a_difference_has_its_coverage() -> None:

@@ -21,6 +21,7 @@ from commands.step import step
 from commands.watch import watch
 from commands.weights import weights
 from domain.logs import configure_logging, print_exception
+from domain.trace import start_reference
 from domain.version import version
 from messages import access_logs, evidence, notes, recording, steps
 from messages import batches as batch_text
@@ -53,6 +54,7 @@ def main(
     # The table of `record` would be overwritten by log lines.
     is_recorder = context.invoked_subcommand == "record" and not sys.stdout.isatty()
     sys.excepthook = print_exception
+    start_reference()
     try:
         configure_logging(default_level="INFO" if is_recorder else "WARNING")
     except ValueError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from archive import ArchiveError, ArchiveProblem
 from archive.db.source_row import Role
+from domain.trace import current_reference, start_reference
 from sources.base import Problem
 
 ARCHIVE_RETRY_S = 15.0
@@ -67,11 +68,12 @@ class PollTask:
         self.due_at = time.monotonic()
 
     def run(self, migration: str) -> float:
-        """Polls once and logs it with the name of the migration. Returns the seconds until the next poll; never raises.
+        """Polls once and logs it with the name of the migration and a reference of its own. Returns the seconds until the next poll; never raises.
 
         After an unexpected exception the wait doubles each time, up to MAX_BACKOFF_S.
         """
         started = self.due_at = time.monotonic()
+        start_reference()
         wait_s = self._run(migration, started)
         self.due_at = time.monotonic() + wait_s
         return wait_s
@@ -87,7 +89,7 @@ class PollTask:
             return ARCHIVE_RETRY_S
         except Exception as error:
             self.n_failures += 1
-            detail = f"{type(error).__name__}: {error}"
+            detail = f"{type(error).__name__}: {error} (log reference {current_reference()})"
             self.failure = Problem("internal_error", self.source, f"poll {self.role}", detail=detail)
             wait_s = float(min(MIN_BACKOFF_S * 2 ** (self.n_failures - 1), MAX_BACKOFF_S))
             fields |= {"duration_s": time.monotonic() - started, "retry_in_s": wait_s}

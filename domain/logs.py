@@ -16,6 +16,7 @@ from types import TracebackType
 
 from domain.control_characters import escape_control
 from domain.redaction import redact, secrets_of
+from domain.trace import current_reference
 
 PACKAGES = (
     "domain",
@@ -37,7 +38,7 @@ _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", 
 
 
 class JsonFormatter(logging.Formatter):
-    """A JSON object a line: ts (UTC), level, logger, message, the event's own fields, and exception (a traceback) if there is one."""
+    """A JSON object a line: ts (UTC), level, logger, message, reference (domain/trace.py), the event's own fields, and exception (a traceback) if any."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
@@ -54,6 +55,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if reference := current_reference():
+            fields["reference"] = reference
         fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
@@ -67,7 +70,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(JsonFormatter):
-    """`2026-09-21T14:05:00.000Z INFO collector.collector: poll finished source=cloudwatch duration_s=0.31`, then the traceback if there is one."""
+    """`2026-09-21T14:05:00.000Z INFO collector.collector: poll finished reference=4f2a1c source=cloudwatch duration_s=0.31`, then a traceback if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = self.fields(record)

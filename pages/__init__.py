@@ -4,6 +4,7 @@ import streamlit as st
 
 from archive import ArchiveError
 from domain import ConfigurationError
+from domain.trace import start_reference
 from messages import live as text
 from messages.batches import BATCHES_TITLE
 from messages.endpoints import ENDPOINTS_TITLE
@@ -20,6 +21,7 @@ from ui.server.connections import is_unprotected
 
 
 def main() -> None:
+    start_reference()
     st.set_page_config(
         page_title=str(text.APP_TITLE), page_icon=favicon(), layout="wide", initial_sidebar_state="collapsed"
     )

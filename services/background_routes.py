@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from archive import Archive
 from domain import Migration, Window
+from domain.trace import start_reference
 from domain.window import MINUTE_S
 from services.endpoints import EndpointsView, judge_logs
 
@@ -74,6 +75,7 @@ class BackgroundRoutes:
         self.wait()
 
     def _run(self, name: Hashable, window: Window, version: Hashable) -> None:
+        start_reference()
         try:
             view = judge_logs(self._archive, self._migration, window, checkpoint=self._checkpoint)
         except _GivenUpError:

@@ -1,7 +1,6 @@
 """The border to outside systems: an exception that a reply causes in a source becomes a problem, and every returned value is checked."""
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
@@ -13,6 +12,7 @@ import numpy as np
 from domain import Clock, Series
 from domain.frame import LABEL_COLUMNS, check_frame, epoch_s
 from domain.redaction import redact
+from domain.trace import current_reference, start_reference
 from sources.access_logs.base import LogListing
 from sources.base import Events, Health, Problem, Pull, TrafficSnapshot
 from sources.triggers import TriggerSnapshot
@@ -103,7 +103,7 @@ def _call(
     except Exception as error:
         if error in callback_errors:
             raise
-        operation, reference = method.__name__, secrets.token_hex(4)
+        operation, reference = method.__name__, current_reference() or start_reference()
         logger.exception("unreadable reply", extra={"source": source, "operation": operation, "reference": reference})
         detail = checked(redact(f"{type(error).__name__}: {error}"))[:MAX_DETAIL_CHARS]
         problem = Problem("bad_reply", source, operation, "", f"{detail} (log reference {reference})")

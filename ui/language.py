@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
+from domain.trace import current_reference, start_reference
 from messages.i18n import ENGLISH, LANGUAGES, current_language, supported_language, use_language
 from messages.live import LANGUAGE
 from ui.components import page_language
@@ -27,11 +28,13 @@ def chosen_language() -> str:
 
 
 def fragment(content: Callable[[], None], *, run_every: float | None = None) -> None:
-    """st.fragment in the reader's language, which it would not have when it runs alone, in a thread of its own."""
+    """st.fragment in the reader's language and with a reference, which it would not have when it runs alone, in a thread of its own."""
     st.fragment(partial(_in_language_of_reader, content), run_every=run_every)()
 
 
 def _in_language_of_reader(content: Callable[[], None]) -> None:
+    if not current_reference():
+        start_reference()
     use_language_of_reader()
     content()
 

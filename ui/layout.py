@@ -1,6 +1,8 @@
 """What all pages share: style, title, demo banner, notes, and error pages."""
 
+import logging
 import re
+import time
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from markupsafe import Markup
 from archive import Archive, ArchiveError, recalled_times
 from charts.base.palette import Theme
 from domain import Migration, utc_now
+from domain.trace import current_reference
 from messages import live, times
 from messages.errors import sources
 from messages.errors.sources import Message
@@ -21,6 +24,9 @@ from ui.controls import query_params
 from ui.favicon import favicon
 
 CSS, KIOSK_CSS = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("page.css", "kiosk.css"))
+LOG_INTERVAL_S = 60.0
+logger = logging.getLogger(__name__)
+_logged: dict[str, tuple[float, str]] = {}  # kind of problem → when it was logged, and the reference
 _SELECTORS: dict[Theme, str] = {"light": ":root", "dark": ".dark"}
 # The lines of page.css with the variables of each theme: "{ --header: …; }".
 _VARIABLES = {
@@ -102,7 +108,18 @@ def error_page(title: str, errors: Iterable[Message]) -> None:
 
 
 def archive_error_page(title: str, error: ArchiveError) -> None:
-    error_page(title, [sources.format_archive_problem(error.kind, error.detail)])
+    message = sources.format_archive_problem(error.kind, error.detail)
+    error_page(title, [sources.with_reference(message, _log_archive_problem(error.kind, error.detail))])
+
+
+def _log_archive_problem(kind: str, detail: str) -> str:
+    """The reference of the line about this problem, which is logged once in LOG_INTERVAL_S by all pages together."""
+    at, reference = _logged.get(kind, (-LOG_INTERVAL_S, ""))
+    if time.monotonic() - at >= LOG_INTERVAL_S:
+        reference = current_reference()
+        _logged[kind] = time.monotonic(), reference
+        logger.warning("page without archive", extra={"kind": kind, "detail": detail})
+    return reference
 
 
 @contextmanager
@@ -115,12 +132,16 @@ def archive_state(migration: Migration, archive: Archive, title: str) -> Iterato
         except ArchiveError as error:
             archive_error_page(title, error)
             return
+        except Exception:  # Streamlit logs it
+            error_page(title, [sources.with_reference(sources.page_failure(), current_reference())])
+            raise
     if problem := archive.problem:
         now, outage = utc_now(), archive.outage
         since = format_clock(outage.since, migration, now) if outage else ""
         as_of = format_clock(min(read_at), migration, now) if read_at else ""
         message = sources.format_archive_state(problem.kind, problem.detail, since=since, as_of=as_of)
-        banner.html(render("layout.errors", items=[message]))
+        reference = _log_archive_problem(problem.kind, problem.detail)
+        banner.html(render("layout.errors", items=[sources.with_reference(message, reference)]))
 
 
 def format_clock(ts: int, migration: Migration, now: datetime) -> str:

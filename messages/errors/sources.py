@@ -106,6 +106,22 @@ def format_archive_state(kind: str, detail: str, *, since: str, as_of: str) -> M
     return replace(message, title=title, text=f"{message.text} {shown}")
 
 
+def page_failure() -> Message:
+    """An exception in the program, while it made a page."""
+    return Message(
+        _("Internal error"),
+        _("This page raised an exception."),
+        _("Reload the page. The traceback is in the log: please report it."),
+        "docs/OPERATIONS.md#logs",
+    )
+
+
+def with_reference(message: Message, reference: str) -> Message:
+    """`reference`: of the message's line in the log."""
+    text = _("{text} Log reference: {reference}.").format(text=message.text, reference=reference)
+    return replace(message, text=text) if reference else message
+
+
 def shorten(text: str, max_chars: int = MAX_QUOTE_CHARS) -> str:
     """External text on one line, without control and invisible characters, truncated with "…"."""
     visible = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text)

@@ -14,6 +14,7 @@ from collector.batches import BatchCollector
 from collector.collector import Collector, CollectorConfig
 from collector.polling import PollTask
 from domain import Window
+from domain.trace import current_reference
 from sources.access_logs.base import LogListing
 from sources.base import Problem
 from sources.registry import Sources
@@ -104,9 +105,8 @@ def test_an_exception_is_the_state_of_the_source_until_a_poll_succeeds(archive: 
     collector.run_task(task)
     (problem,) = collector.failures
     role = KIND_OF_POLL[kind]
-    assert problem == Problem(
-        "internal_error", "cloudwatch", f"poll {role}", detail="KeyError: 'postgresql://***@db/x'"
-    )
+    assert (problem.kind, problem.source, problem.operation) == ("internal_error", "cloudwatch", f"poll {role}")
+    assert problem.detail == f"KeyError: 'postgresql://***@db/x' (log reference {current_reference()})"
     (state,) = [state for state in collector.source_states() if state.role == role]
     assert (state.source, state.state, state.problems) == ("cloudwatch", "down", (problem,))
     task.poll = lambda: 60.0
@@ -157,7 +157,7 @@ def test_each_poll_is_one_log_line(archive: Archive, caplog: pytest.LogCaptureFi
 def test_every_poll_of_the_collectors_is_supervised(archive: Archive) -> None:
     """A poll that is added to a collector needs a kind in KIND_OF_POLL, for the tests above and below."""
     source: Any = BrokenHistory()
-    sources = Sources((source,), source, (source,), (source,), source, source)
+    sources = Sources((source,), source, (source,), batches=(source,), triggers=source, logs=source)
     collectors = Collector(archive, sources), BatchCollector(archive, sources)  # type: ignore[arg-type]
     roles = {task.role for each in collectors for task in each.tasks} - {"check"}  # of the archive: it asks no source
     assert roles == set(KIND_OF_POLL.values())

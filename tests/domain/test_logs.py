@@ -3,13 +3,17 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context
+from threading import Thread
 
 import pytest
 
 from domain.logs import PACKAGES, JsonFormatter, TextFormatter, configure_logging
 from domain.redaction import redact
+from domain.trace import current_reference, start_reference
 
 KEY = "zaq1-Mackerel-Key_9"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -155,3 +159,39 @@ def test_the_format_reaches_handlers_that_libraries_installed() -> None:
 def test_an_unknown_setting_is_a_sentence(environ: dict[str, str], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence.replace(".", r"\.")):
         configure_logging(environ=environ)
+
+
+def test_the_lines_of_a_run_have_its_reference_in_both_formats() -> None:
+    def run(formatter: logging.Formatter) -> str:
+        with captured(formatter) as (logger, stream):
+            logger.info("before")
+            reference = start_reference()
+            assert re.fullmatch("[0-9a-f]{6}", reference) and current_reference() == reference
+            logger.info("first", extra={"source": "ecs"})
+            logger.info("second", extra={"reference": "its own"})
+        return stream.getvalue().replace(reference, "REF")
+
+    before, first, second = Context().run(run, TextFormatter()).splitlines()
+    assert "reference" not in before
+    assert first.endswith(" INFO collector.test_logs: first reference=REF source=ecs")
+    assert second.endswith(' second reference="its own"')
+    lines = [json.loads(line) for line in Context().run(run, JsonFormatter()).splitlines()]
+    assert [line.get("reference") for line in lines] == [None, "REF", "its own"]
+
+
+def test_a_thread_has_a_reference_of_its_own() -> None:
+    references = list[str]()
+
+    def run() -> None:
+        references.append(current_reference())
+        references.append(start_reference())
+
+    def start_two() -> None:
+        start_reference()
+        for _ in range(2):
+            thread = Thread(target=run)
+            thread.start()
+            thread.join()
+
+    Context().run(start_two)
+    assert references[::2] == ["", ""] and len({*references}) == 3

@@ -1,6 +1,8 @@
 """The pages on the demo, without a server: any query string gives a page within bounds, a closed page is given up, and an outage empties none."""
 
 import json
+import logging
+import re
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +21,10 @@ from streamlit.testing.v1 import AppTest
 from archive import Archive, ArchiveError
 from collector.access_log_ingest import IngestProgress, IngestState
 from domain import Window, utc_now
+from domain.trace import current_reference
 from sources.base import Problem
 from tests.factories.demo_app import demo_app
-from ui import app_context, controls
+from ui import app_context, controls, layout
 from ui.parity.evidence_button import evidence_button
 from ui.parity.view import judgement_view, phase_evaluation
 
@@ -241,15 +244,40 @@ def test_no_evidence_file_is_made_of_what_is_left_in_memory(monkeypatch: pytest.
         assert button["disabled"]
 
 
-def test_a_page_that_was_not_shown_before_is_an_error_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_was_not_shown_before_is_an_error_with_the_next_step(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     app = app_context.get_app_context()
     with Archive.open(app.migration.archive, app.migration) as archive, without_file(archive):
         monkeypatch.setattr(app_context, "_app_context", replace(app, archive=archive))
         streamlit.cache_resource.clear()
-        test = open_page("parity", {})
-    assert not test.exception
-    (error,) = [body for body in texts(test) if "class='error'" in body]
-    assert "Restore the file" in error and "Shown" not in error
+        monkeypatch.setattr(layout, "_logged", {})
+        with caplog.at_level(logging.WARNING, "ui.layout"):
+            tests = [open_page("parity", {}) for _ in range(2)]
+    (line,) = [record for record in caplog.get_records("call") if record.name == "ui.layout"]
+    assert line.getMessage() == "page without archive" and vars(line)["kind"] == "replaced"
+    for test in tests:
+        assert not test.exception
+        (error,) = [body for body in texts(test) if "class='error'" in body]
+        assert "Restore the file" in error and "Shown" not in error
+    references = [re.search(r"Log reference: ([0-9a-f]{6})\.", body) for test in tests for body in texts(test)]
+    assert len({match[1] for match in references if match}) == 1
+
+
+def test_a_page_that_fails_has_the_reference_of_its_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        seen.append(current_reference())
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr("pages.parity.judgement_view", fail)
+    first, second = (open_page("parity", {}) for _ in range(2))
+    assert len(set(seen)) == 2 and all(seen)
+    for test, reference in zip((first, second), seen, strict=True):
+        assert test.exception
+        (error,) = [body for body in texts(test) if "class='error'" in body]
+        assert f"This page raised an exception. Log reference: {reference}." in error
 
 
 def test_only_a_range_up_to_now_offers_a_refresh() -> None:

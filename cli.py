@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commands import archive
+from commands import archive, import_criteria
 from commands.batches import batches
 from commands.deployments import deployments
 from commands.doctor import doctor
@@ -72,7 +72,9 @@ evidence_group = str(text.EVIDENCE_GROUP)
 app.command(help=str(evidence.REPORT), cls=GateCommand, rich_help_panel=evidence_group)(report)
 app.command(help=str(retrospective_text.RETROSPECTIVE), cls=GateCommand, rich_help_panel=evidence_group)(retrospective)
 app.command(help=str(notes.COMMAND), rich_help_panel=evidence_group)(note)
-app.command(help=str(text.DOCTOR), rich_help_panel=str(text.SET_UP_GROUP))(doctor)
+set_up_group = str(text.SET_UP_GROUP)
+app.command(help=str(text.DOCTOR), rich_help_panel=set_up_group)(doctor)
+app.add_typer(import_criteria.app, name="import", rich_help_panel=set_up_group)
 data_group = str(text.DATA_GROUP)
 app.command(help=str(recording.RECORD), rich_help_panel=data_group)(record)
 app.command(help=str(steps.COMMAND), rich_help_panel=data_group)(step)

@@ -172,6 +172,13 @@ class MackerelApi:
         query = (("withClosed", "true" if include_closed else ""), ("nextId", next_id), ("limit", ALERTS_PER_PAGE))
         return self._get("/api/v0/alerts", models.Alerts, query=query)
 
+    def dashboards(self) -> tuple[models.Dashboard, ...]:
+        """The custom dashboards, which may come without their widgets."""
+        return self._get("/api/v0/dashboards", models.Dashboards).dashboards
+
+    def dashboard(self, dashboard_id: str) -> models.Dashboard:
+        return self._get("/api/v0/dashboards/<dashboardId>", models.Dashboard, dashboardId=dashboard_id)
+
     def monitors(self) -> tuple[models.Monitor, ...]:
         return self._get("/api/v0/monitors", models.Monitors).monitors
 

@@ -106,11 +106,15 @@ class Alerts(_Model):
 
 
 class Monitor(_Model):
-    """A monitor of any type. `scopes` are services ("photo") or roles ("photo: web")."""
+    """A monitor of any type. `scopes` are services ("photo") or roles ("photo: web"). `expression` and its thresholds: of an expression monitor."""
 
     id: str
     type: str
     name: str = ""
+    expression: str = ""
+    operator: str = ""
+    warning: float | None = None
+    critical: float | None = None
     service: str = ""
     scopes: tuple[str, ...] = ()
 
@@ -119,6 +123,34 @@ class Monitor(_Model):
         """The services it is restricted to; empty if it names none, as expression monitors never do."""
         names = (self.service, *(scope.partition(":")[0].strip() for scope in self.scopes))
         return frozenset(filter(None, names))
+
+
+class WidgetGraph(_Model):
+    """What a widget draws. `type`: host, role, service, expression, query or unknown."""
+
+    type: str = ""
+    expression: str = ""
+    query: str = ""
+
+
+class Widget(_Model):
+    """`type`: graph, value, markdown or alertStatus; only the first two have a `graph`."""
+
+    type: str = ""
+    title: str = ""
+    graph: WidgetGraph = WidgetGraph()
+
+
+class Dashboard(_Model):
+    """A custom dashboard. In a list it may have no widgets."""
+
+    id: str
+    title: str = ""
+    widgets: tuple[Widget, ...] = ()
+
+
+class Dashboards(_Model):
+    dashboards: tuple[Dashboard, ...]
 
 
 class Monitors(_Model):

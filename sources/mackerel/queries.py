@@ -126,6 +126,10 @@ def comparison_link(migration: Migration, organization: str, host_id: str, graph
     return f"{WEB_URL}/orgs/{quote(organization, safe='')}/advanced-graph?{query}"
 
 
+def dashboard_link(organization: str, dashboard_id: str) -> str:
+    return f"{WEB_URL}/orgs/{quote(organization, safe='')}/dashboards/{quote(dashboard_id, safe='')}"
+
+
 def alert_link(organization: str, alert_id: str) -> str:
     return f"{WEB_URL}/orgs/{quote(organization, safe='')}/alerts/{quote(alert_id, safe='')}"
 

@@ -85,7 +85,7 @@ def commands(group: Any = None, *names: str) -> Iterator[tuple[tuple[str, ...], 
 
 
 COMMANDS = dict(commands())
-GROUPS = [(), ("archive",)]
+GROUPS = [(), ("import",), ("archive",)]
 
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
@@ -121,7 +121,7 @@ def test_the_general_help_lists_each_command_once_under_a_heading() -> None:
         "Watch:": ["watch", "weights", "deployments", "endpoints", "batches"],
         "Decide:": ["judge"],
         "Evidence:": ["report", "retrospective", "note"],
-        "Set up:": ["doctor"],
+        "Set up:": ["doctor", "import"],
         "Data:": ["record", "step", "archive"],
     }
     assert sorted(name for names in groups.values() for name in names) == sorted(get_command(cli.app).commands)

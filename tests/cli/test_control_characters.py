@@ -84,6 +84,7 @@ COMMANDS = (
     "endpoints --window 1h",
     "endpoints --logs LOGS --window 1h",
     "archive status",
+    "import mackerel",
 )
 
 

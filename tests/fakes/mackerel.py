@@ -71,7 +71,7 @@ class FakeMackerel(LoopbackServer):
     """Replies as Mackerel would at `clock()`. Its state and faults are plain attributes, set at any time.
 
     With a `traffic_model`, the host `alb_host` has its metrics of each target group; `points` (host or service → metric name → time → value)
-    add to them and override them. `alerts`, `monitors`, `annotations`, `hosts` and `services` start with the recorded ones, and have
+    add to them and override them. `alerts`, `monitors`, `dashboards`, `annotations`, `hosts` and `services` start with the recorded ones, and have
     the load balancer's host and the service "photo".
     """
 
@@ -95,6 +95,7 @@ class FakeMackerel(LoopbackServer):
         alb = {"id": ALB_HOST, "name": "photo", "customIdentifier": identifier, "status": "working", "roles": {}}
         self.hosts: list[dict[str, Any]] = [*load_sample("hosts.200")["hosts"], alb]
         self.alerts: list[dict[str, Any]] = load_sample("alerts.200")["alerts"]
+        self.dashboards: list[dict[str, Any]] = [load_sample("dashboard.200")]
         self.monitors: list[dict[str, Any]] = load_sample("monitors.200")["monitors"]
         self.annotations: list[dict[str, Any]] = load_sample("graph_annotations.200")["graphAnnotations"]
         self.points: dict[str, dict[str, dict[int, float]]] = {}
@@ -157,10 +158,15 @@ class FakeMackerel(LoopbackServer):
             "graph-annotations": self._annotations,
             "alerts": self._alerts,
             "monitors": lambda _query: {"monitors": self.monitors},
+            "dashboards": lambda _query: {
+                "dashboards": [{**dashboard, "widgets": []} for dashboard in self.dashboards]
+            },
         }
         match [unquote(part) for part in path.removeprefix("/api/v0/").split("/")]:
             case [collection] if collection in collections:
                 return collections[collection](query)
+            case ["dashboards", dashboard_id]:
+                return self._find(self.dashboards, "id", dashboard_id, "Dashboard not found")
             case ["services", name, "metric-names" | "metrics" as resource]:
                 self._find(self.services, "name", name, "Service not found")
                 return self._metrics(name, resource, query)

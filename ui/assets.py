@@ -23,7 +23,8 @@ def _script(name: str, content: bytes) -> Asset:
 PLOTLY_JS = _script("plotly", SCRIPT.read_bytes())
 OVERLAY_CHART_JS = _script(
     "overlay_chart",
-    b"\n".join(
+    f'const PLOTLY_URL = "{PLOTLY_JS.url}";\n'.encode()
+    + b"\n".join(
         (_COMPONENTS / f"{name}.js").read_bytes()
         for name in ("number_format", "chart_values", "chart_keys", "chart_tools", "overlay_chart")
     ),

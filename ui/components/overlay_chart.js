@@ -1,19 +1,23 @@
 // Draws a figure and redraws it in place, so that a refresh neither flickers nor loses the crosshair.
+// PLOTLY_URL is defined by ui/assets.py.
 let plotlyjs;
 
-function load(url) {
+function load() {
   plotlyjs ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = url;
+    script.src = PLOTLY_URL;
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
       plotlyjs = undefined; // the next redraw tries again
-      reject(new Error(`${url} did not load`));
+      reject(new Error(`${PLOTLY_URL} did not load`));
     };
     document.head.append(script);
   });
   return plotlyjs;
 }
+
+// The document imports this module, too: plotly.js is read while the browser waits for the page's first message. A draw reports failures.
+(window.requestIdleCallback ?? setTimeout)(() => load().catch(() => undefined));
 
 // The server places event labels for a wide chart. On a narrow one they would overlap: only the symbol stays, the text is in its tooltip.
 const NARROW_PX = 480;
@@ -50,7 +54,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 async function draw(box, payload) {
-  const { figure, alt, texts, plotlyjs: url } = JSON.parse(payload);
+  const { figure, alt, texts } = JSON.parse(payload);
   box.setAttribute("role", "img"); // only together with a label
   box.setAttribute("aria-label", alt);
   box.style.minHeight = `${figure.layout.height}px`;
@@ -59,7 +63,7 @@ async function draw(box, payload) {
   showValues(box, box.time ?? null);
   let Plotly;
   try {
-    Plotly = await load(url);
+    Plotly = await load();
   } catch (error) {
     box.textContent = String(error.message);
     box.payload = undefined;

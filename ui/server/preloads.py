@@ -18,7 +18,7 @@ def preload_links(path: str) -> str:
     """The elements for the head of the document at `path`."""
     links = _ELEMENT_LINKS
     if path not in PAGES_WITHOUT_CHARTS:
-        links += _module(OVERLAY_CHART_JS.url)
+        links += f'<script type="module" crossorigin src="{OVERLAY_CHART_JS.url}"></script>'
         links += f'<link rel="preload" as="script" fetchpriority="low" href="{PLOTLY_JS.url}">'
     return links
 

@@ -22,6 +22,6 @@ def test_the_scripts_of_elements_exist_and_are_not_in_streamlits_document() -> N
 
 @pytest.mark.parametrize(("path", "with_charts"), [("/", True), ("/parity", True), ("/batches", False)])
 def test_a_page_without_charts_does_not_load_plotly(path: str, with_charts: bool) -> None:
-    urls = re.findall(r'href="([^"]+)"', preload_links(path))
+    urls = re.findall(r'(?:href|src)="([^"]+)"', preload_links(path))
     assert f"/static/js/{element_scripts()[0]}" in urls
     assert ({PLOTLY_JS.url, OVERLAY_CHART_JS.url} <= set(urls)) is with_charts

@@ -176,7 +176,8 @@ def routes_chip(evaluation: Evaluation, url: str = "/endpoints") -> Chip:
     if evaluation.circumstances.routes == "pending" and not regressed:
         return Chip(text.ROUTES, text.ROUTES_PENDING, "note", "◐", tooltip=text.ROUTES_PENDING_EXPLAINED)
     if evaluation.circumstances.routes == "unreadable" and not regressed:
-        return Chip(text.ROUTES, text.ROUTES_UNREADABLE, "warn", "⚠", tooltip=text.ROUTES_UNREADABLE_EXPLAINED)
+        tooltip = text.ROUTES_UNREADABLE_EXPLAINED
+        return Chip(text.ROUTES, text.ROUTES_UNREADABLE, "warn", "⚠", tooltip=tooltip, url="/endpoints")
     return Chip(
         text.ROUTES,
         "" if regressed is None else text.regressed(len(regressed)),

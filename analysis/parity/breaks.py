@@ -55,11 +55,12 @@ def break_signs(
     )
     for start in _starts(len(signs), n_comparisons, first_look):
         after = start.ends + 1
+        is_above, is_below = (total[after] > total[start.index] for total in (above, below))
+        if not (is_above | is_below).any():
+            continue
         trailing_from = after - np.minimum((after - start.index) // 2, MAX_TRAILING)
-        is_above, is_below = (
-            (total[after] > total[start.index]) & (total[after] > total[trailing_from]) for total in (above, below)
-        )
-        side = is_above.astype(np.int8) - is_below
+        side = (is_above & (above[after] > above[trailing_from])).astype(np.int8)
+        side -= is_below & (below[after] > below[trailing_from])
         if side.any():
             before = running.at(start.index - 1)
             decided = (

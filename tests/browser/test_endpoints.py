@@ -35,8 +35,8 @@ def test_a_deep_link_to_a_new_server_counts_logs_and_shows_hidden_regressions(
     expect(rows.nth(1)).to_contain_text("regression")
     expect(dashboard.page.locator(".routes")).to_contain_text("/search/<script>alert(1)</script>")
     expect(dashboard.page.get_by_text("lines read")).to_be_visible()
-    dashboard.wait_for_charts(1)
-    names = dashboard.page.locator(".overlay-chart").evaluate("box => box._fullData.map(trace => trace.name)")
+    dashboard.wait_for_charts(2)
+    names = dashboard.page.locator(".overlay-chart").first.evaluate("box => box._fullData.map(trace => trace.name)")
     assert "regression" in names and "parity" in names
 
 

@@ -9,12 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 
 import cli
 from analysis import EXCLUSION_REASONS, VERDICTS, CriterionVerdict, Judgement, Phase, PhaseStart, Verdict, VerdictReason
+from collector.access_log_worker import AccessLogWorker
 from commands.shared import startup
 from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
@@ -489,6 +491,19 @@ class TestAccessLogs:
             patch.setattr("commands.shared.context.MAX_COUNTING_S", -1.0)
             assert lines(run().stdout)[0] == "◐ WAIT · routes not judged yet"
         assert lines(run().stdout)[0] == "■ HOLD · 1 route regressed"
+
+    def test_a_repeated_evaluation_counts_for_half_of_the_interval(self, monkeypatch: pytest.MonkeyPatch):
+        clock, stops = iter([100.0, 114.0, 116.0]), list[bool]()
+
+        def count(
+            _worker: AccessLogWorker, _window: Window, _on_progress: object, should_stop: Callable[[], bool]
+        ) -> None:
+            stops.extend((should_stop(), should_stop()))
+
+        monkeypatch.setattr(AccessLogWorker, "count", count)
+        monkeypatch.setattr("commands.shared.context.time", SimpleNamespace(monotonic=lambda: next(clock)))
+        monkeypatch.setattr("commands.shared.context.evaluate", lambda *_, **__: evaluation("parity"))
+        assert (run("--watch", "--every", "30").exit_code, stops) == (0, [False, True])
 
     def test_a_phase_of_the_past_is_not_counted_anew(self, use_logs: Any, tmp_path: Path):
         use_logs(LocalLogs(tmp_path / "nowhere"))

@@ -88,15 +88,9 @@ def split_key(key: Integers, ids: Sequence[int]) -> tuple[Integers, Integers, In
     """`code`, `ts` and `period_s` of Rows.key with a series id as its code; a code is the position of the series id in `ids`."""
     series_id, rest = np.divmod(key, KEY_SERIES)
     minute, period = np.divmod(rest, KEY_MINUTE)
-    return positions(series_id, ids), minute * MINUTE_S, period * MINUTE_S
-
-
-def positions(series_id: Values | Integers, ids: Sequence[int]) -> Integers:
-    """The position of each id in `ids`, which need not be sorted."""
-    if not len(series_id):
-        return np.array([], dtype="int64")
-    order = np.argsort(ids)
-    return order[np.searchsorted(np.asarray(ids)[order], series_id)].astype("int64")
+    position = np.zeros(max(ids, default=0) + 1, dtype="int64")  # by series id
+    position[np.asarray(ids, dtype="int64")] = np.arange(len(ids))
+    return position[series_id], minute * MINUTE_S, period * MINUTE_S
 
 
 def rows_from_frame(frame: pd.DataFrame) -> tuple[tuple[Series, ...], Rows]:

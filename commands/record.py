@@ -281,7 +281,10 @@ class Recorder:
             source_states, problem = collector.source_states(), collector.problem or self.archive.problem
         except ArchiveError as error:
             source_states, problem = (), error.problem
-        known = {source.name: collector.backfill_status(source.name) for source in self.sources.metrics}
+        known = {
+            source.name: collector.backfill_status(source.name)
+            for source in (*self.sources.metrics, *self.sources.criteria)
+        }
         backfills = {name: backfill for name, backfill in known.items() if backfill}
         if batches and not problem:
             backfills |= {source.name: batches.fill_status(source) for source in self.sources.batches}

@@ -336,6 +336,26 @@ SPECIAL_TEXTS: dict[str, Texts] = {
         lazy("No metric of the service “{service}” matches a pattern of [batches]: {patterns}."),
         lazy("No action needed if no job has run yet. Otherwise correct `service` or the patterns under [batches]."),
     ),
+    "criterion_gone": (
+        lazy("Metric of a criterion not found"),
+        lazy("Mackerel has no such host, service, role or metric: {about}."),
+        lazy("No action needed if it is new. If it was renamed or retired, correct the criterion's expression in migration.toml."),
+    ),
+    "criterion_too_costly": (
+        lazy("Expression too large"),
+        lazy("The expression of “{about}” needs more requests than one poll may send: {detail}."),
+        lazy("Use fewer metrics (a narrower wildcard) or a shorter duration in the expression."),
+    ),
+    "criterion_role_slots": (
+        lazy("roleSlots() cannot be read"),
+        lazy("No API of Mackerel returns the former hosts of a role: {about}."),
+        lazy("Use role(), which reads the hosts that are in the role now."),
+    ),
+    "criterion_not_single": (
+        lazy("Not one series"),
+        lazy("The expression of “{about}” does not give one series: {detail}."),
+        lazy("Combine its series with sum(), avg() or max()."),
+    ),
     "baseline_only": ("", lazy("No split: the baseline has all weight."), ""),
     "canary_only": ("", lazy("No split: the canary has all weight."), ""),
     "too_coarse": (

@@ -74,7 +74,7 @@ def format_problem(problem: Problem, *, retry_in_s: float | None = None) -> Mess
         "page": f"docs/{_PAGES.get(problem.source, problem.source)}.md",
         "again": _retry_text(retry_in_s),
     }
-    if special := _special_case(problem, about, detail):
+    if special := _criterion_case(problem, about, detail) or _special_case(problem, about, detail):
         texts, detail = SPECIAL_TEXTS[special[0]], ""
         values |= special[1]
     else:
@@ -180,6 +180,23 @@ def _special_case(problem: Problem, about: str, detail: str) -> tuple[str, dict[
         case Problem("bad_reply", "mackerel") if re.fullmatch(r"\d+ s", detail):
             case = "too_coarse", {"since": about, "step": times.duration(int(detail.removesuffix(" s")))}
     return case
+
+
+def _criterion_case(problem: Problem, about: str, detail: str) -> tuple[str, dict[str, str]] | None:
+    """The same for an expression; a bad request is one of Mackerel's unless it is about evaluating it."""
+    if problem.source != "mackerel_criteria" or (problem.kind == "bad_request" and problem.operation != "evaluate"):
+        return None
+    slug = _CRITERION_CASES.get(problem.kind)
+    return (slug, {"about": about, "detail": detail}) if slug else None
+
+
+_CRITERION_CASES: dict[ProblemKind, str] = {
+    "not_found": "criterion_gone",
+    "no_such_metric": "criterion_gone",
+    "too_costly": "criterion_too_costly",
+    "not_supported": "criterion_role_slots",
+    "bad_request": "criterion_not_single",
+}
 
 
 def _never_reported(problem: Problem) -> str:

@@ -207,3 +207,30 @@ def test_athena_excluded_days() -> None:
         Problem("bad_request", "athena", "athena:GetWorkGroup", "primary", "no output location")
     )
     assert no_location.title == "No result location"
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "detail", "text"),
+    [
+        ("not_found", "GET /api/v0/hosts", "", "Mackerel has no such host, service, role or metric: uploads: x."),
+        ("no_such_metric", "GET", "404", "Mackerel has no such host, service, role or metric: uploads: x."),
+        (
+            "too_costly",
+            "GET",
+            "480 > 100",
+            "The expression of “uploads: x” needs more requests than one poll may send: 480 > 100.",
+        ),
+        ("not_supported", "GET", "roleSlots", "No API of Mackerel returns the former hosts of a role: uploads: x."),
+        ("bad_request", "evaluate", "3 series", "The expression of “uploads: x” does not give one series: 3 series."),
+    ],
+)
+def test_problems_of_an_expression_name_its_criterion(
+    kind: ProblemKind, operation: str, detail: str, text: str
+) -> None:
+    message = format_problem(Problem(kind, "mackerel_criteria", operation, "uploads: x", detail))
+    assert message.text == text and message.anchor == f"docs/problems.md#{kind}"
+
+
+def test_a_bad_request_of_mackerel_is_quoted() -> None:
+    message = format_problem(Problem("bad_request", "mackerel_criteria", "GET /api/v0/hosts", "uploads", "400 no"))
+    assert "400 no" in message.text

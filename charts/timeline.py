@@ -74,6 +74,7 @@ def timeline_figure(
         _weight_trace(steps, frame),
         # The steps have other times than the buckets: what is read beside the observed share is their mean in each bucket.
         _line(x, configured * 100, "y", {"width": 0}, name=charts.configured(), showlegend=False)
+        | {"fillcolor": _share_area(frame)}  # of the legend; the steps fill the area
         | readable("share", panel=panel),
         _line(x, timeline.canary_share * 100, "y", observed, name=charts.observed(), showlegend=False)
         | readable("share", panel=panel),
@@ -118,7 +119,11 @@ def _weight_trace(steps: Sequence[ShareStep], frame: ChartFrame) -> dict[str, An
             y += [np.nan if share is None else share * 100] * 2
     colour = frame.palette.fleets["canary"]
     trace = _line({"x": x}, np.array(y), None, {"color": colour, "width": 1.5}, showlegend=False, name="steps")
-    return trace | {"fill": "tozeroy", "fillcolor": _with_opacity(colour, 0.22)}
+    return trace | {"fill": "tozeroy", "fillcolor": _share_area(frame)}
+
+
+def _share_area(frame: ChartFrame) -> str:
+    return _with_opacity(frame.palette.fleets["canary"], 0.22)
 
 
 def _line(x: dict[str, Any], y: FloatArray, axis: str | None, line: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def test_what_is_read_beside_the_observed_share_is_the_configured_one_of_the_sam
     configured, observed = lines["configured", "y"], lines["observed", "y"]
     assert (configured.x0, configured.dx) == (observed.x0, observed.dx)  # type: ignore[attr-defined]
     assert_allclose(configured.y, [0, 0, 5, 10, NAN, NAN])  # type: ignore[attr-defined]
+    assert configured.fillcolor == next(iter(lines.values())).fillcolor  # type: ignore[attr-defined]  # the legend's swatch
 
 
 def test_all_that_is_read_has_one_time_grid_and_areas_are_not_read() -> None:

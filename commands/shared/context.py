@@ -19,10 +19,12 @@ from commands.shared import startup
 from commands.shared.ingest_bar import ignore_progress, ingest_bar
 from commands.shared.options import metric_source
 from domain import Migration, Window
+from domain.decision import RoutesState
 from domain.window import MINUTE_S
 from messages import cli as text
 from services.alarms import AlarmStatus, alarm_window, read_alarms
 from services.criteria import fetch_criteria, with_criteria
+from services.decision import Circumstances
 from services.endpoints import judge_logs, log_window
 from services.evaluation import (
     Evaluation,
@@ -86,18 +88,20 @@ class CommandContext:
         data = replace(data, result=with_criteria(self.archive, self.migration, data.result, now=now))
         data = replace(data, alarms=self.alarms(now), context=self._judge_context(data.result, now))
         logs = log_window(data.phase.window if data.phase else data.result.window)
+        is_awaited = self.logs is not None and not (data.phase and data.phase.is_over)
+        routes: RoutesState = "pending" if is_awaited else "judged"
         try:
-            is_awaited = self.logs is not None and not (data.phase and data.phase.is_over)
             progress = self._count_logs(logs, every_s) if is_awaited else None
             endpoints = judge_logs(self.archive, self.migration, logs)
-            routes = routes_state(progress, has_counts=endpoints is not None) if is_awaited else "judged"
+            if progress and progress.state != "busy":
+                routes = routes_state(progress, has_counts=endpoints is not None)
             if progress and routes == "unreadable":
                 data = replace(data, source_problems=(*data.source_problems, *progress.problems))
             circumstances = archived_circumstances(
                 self.archive, self.migration, self.metrics.name, endpoints, routes=routes, now=now
             )
         except ArchiveError:  # `data.result` has it, too
-            return data
+            return replace(data, circumstances=Circumstances(routes=routes))
         return replace(data, endpoints=endpoints, circumstances=circumstances)
 
     def _count_logs(self, window: Window, every_s: int | None) -> IngestProgress | None:

@@ -11,11 +11,14 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
+from unittest.mock import Mock
 
 import pytest
 
 import cli
 from analysis import EXCLUSION_REASONS, VERDICTS, CriterionVerdict, Judgement, Phase, PhaseStart, Verdict, VerdictReason
+from archive import ArchiveError
+from collector.access_log_ingest import IngestProgress
 from collector.access_log_worker import AccessLogWorker
 from commands.shared import startup
 from domain import Event, Migration, WeightChange, Window
@@ -491,6 +494,16 @@ class TestAccessLogs:
             patch.setattr("commands.shared.context.MAX_COUNTING_S", -1.0)
             assert lines(run().stdout)[0] == "◐ WAIT · routes not judged yet"
         assert lines(run().stdout)[0] == "■ HOLD · 1 route regressed"
+
+    @pytest.mark.parametrize("outcome", [ArchiveError("full", "disk full"), IngestProgress(Window(0, 60), "busy")])
+    def test_counts_that_cannot_be_saved_or_are_of_another_process_are_awaited(
+        self, monkeypatch: pytest.MonkeyPatch, outcome: ArchiveError | IngestProgress
+    ):
+        assert lines(run().stdout)[0] == "■ HOLD · 1 route regressed"
+        monkeypatch.setattr(AccessLogWorker, "count", Mock(side_effect=[outcome]))
+        monkeypatch.setattr("commands.shared.context.judge_logs", lambda *_, **__: Mock(endpoints=Mock(routes=())))
+        result = run()
+        assert (result.exit_code, lines(result.stdout)[0]) == (2, "◐ WAIT · routes not judged yet")
 
     def test_a_repeated_evaluation_counts_for_half_of_the_interval(self, monkeypatch: pytest.MonkeyPatch):
         clock, stops = iter([100.0, 114.0, 116.0]), list[bool]()

@@ -50,11 +50,12 @@ def test_the_configured_share_is_a_step_line_with_gaps() -> None:
 def test_what_is_read_beside_the_observed_share_is_the_configured_one_of_the_same_time() -> None:
     """A step in the middle of a bucket counts for its part, so that neither share is of another time."""
     steps = ((START, 0.0), (START + HOUR * 5 // 2, 0.1), (START + 4 * HOUR, None))
-    lines = traces_by_name(timeline_figure(example_timeline(), steps, frame(), ()))
+    figure = timeline_figure(example_timeline(), steps, frame(), ())
+    lines = traces_by_name(figure)
     configured, observed = lines["configured", "y"], lines["observed", "y"]
     assert (configured.x0, configured.dx) == (observed.x0, observed.dx)  # type: ignore[attr-defined]
     assert_allclose(configured.y, [0, 0, 5, 10, NAN, NAN])  # type: ignore[attr-defined]
-    assert configured.fillcolor == next(iter(lines.values())).fillcolor  # type: ignore[attr-defined]  # the legend's swatch
+    assert configured.fillcolor == figure.data[0].fillcolor  # type: ignore[attr-defined]  # the legend's swatch
 
 
 def test_all_that_is_read_has_one_time_grid_and_areas_are_not_read() -> None:

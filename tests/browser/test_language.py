@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ READ_TEXTS_JS = """() => {
     for (const name of ["aria-label", "title", "placeholder", "alt"]) texts.push(element.getAttribute(name));
   return texts.filter(Boolean);
 }"""
+ADD_ENGLISH_JS = """() => document.querySelector("[data-testid=stMain]").insertAdjacentHTML("beforeend",
+  "<details><summary>à</summary><p>Not judged</p></details><input aria-label='à' placeholder='Type a name'><i title='Chart of all hosts'>à</i>")"""
+MIN_TEXTS = 15
+ACCENTED = re.compile("[àéîôû]")
 WORD = re.compile(r"[A-Za-z]{3,}")
 # Names and units that are alike in every language, and dates on axes, whose months plotly writes.
 NAMES = re.compile(
@@ -39,16 +44,29 @@ NAMES = re.compile(
 def test_every_text_of_every_page_is_in_the_catalogue(
     start_server: StartServer, open_page: OpenPage, tmp_path: Path
 ) -> None:
-    """In a language that has an accent on every letter, only data is without."""
+    """In a language that has an accent on every letter, only data is without: on pages, in folded parts and in popovers."""
     write_pseudo_catalogue(tmp_path / "locale", "ja")
     server = start_server({"MIGRATION_DEMO": "1", "MIGRATION_LOCALE_DIR": str(tmp_path / "locale")})
-    data = _texts_of_the_demo()
+    data, opened = _texts_of_the_demo(), set[str]()
     for path in PAGES:
         page = open_subpage(open_page, server, path, **JAPANESE).page
         expect(page.locator("html")).to_have_attribute("lang", "ja")
         expect(page.locator(".main-svg, table").filter(visible=True).first).to_be_visible()
-        remaining = {NAMES.sub("", data.sub("", text)) for text in page.evaluate(READ_TEXTS_JS)}
-        assert not sorted(filter(WORD.search, remaining)), path
+        texts = page.evaluate(READ_TEXTS_JS)
+        assert sum(map(bool, map(ACCENTED.search, texts))) > MIN_TEXTS, path
+        assert not _unaccented(texts, data), path
+        popovers = page.get_by_test_id("stPopover").locator("button").filter(visible=True)
+        for index in range(popovers.count()):
+            popovers.nth(index).click()
+            body = page.get_by_test_id("stPopoverBody").filter(visible=True)
+            expect(body).to_contain_text(ACCENTED)
+            assert not _unaccented(page.evaluate(READ_TEXTS_JS), data), (path, body.inner_text())
+            page.keyboard.press("Escape")
+            expect(body).to_have_count(0)
+            opened.add(path)
+    assert opened >= {"/", "/parity"}
+    page.evaluate(ADD_ENGLISH_JS)
+    assert _unaccented(page.evaluate(READ_TEXTS_JS), data) == ["Chart of all hosts", "Not judged", "Type a name"]
 
 
 def test_two_readers_at_a_time_have_a_language_each(demo_server: DashboardServer, open_page: OpenPage) -> None:
@@ -77,6 +95,11 @@ def test_a_choice_stays_in_the_url_and_in_links(demo_server: DashboardServer, op
 def test_an_unknown_language_is_the_browsers(demo_server: DashboardServer, open_page: OpenPage, language: str) -> None:
     page = open_page(demo_server, f"/?lang={language}", **JAPANESE).page
     expect(page.locator("html")).to_have_attribute("lang", "ja")
+
+
+def _unaccented(texts: Iterable[str], data: re.Pattern[str]) -> list[str]:
+    """The texts with a word that is neither accented nor data."""
+    return sorted(filter(WORD.search, {NAMES.sub("", data.sub("", text)) for text in texts}))
 
 
 def _navigation(page: Page):

@@ -127,10 +127,11 @@ def _run_json(run: Run) -> dict[str, Any]:
 def batches_table(
     migration: Migration, view: BatchView, problems: tuple[Problem, ...], now: datetime
 ) -> RenderableType:
+    is_unknown = {job.state for job in view.jobs} == {"unknown"}
     parts: list[RenderableType] = [
         title(migration),
         plain(_headline(view), "bold"),
-        plain(text.in_window(times.last(view.window.minutes), view.status_counts)),
+        *([] if is_unknown else [plain(text.in_window(times.last(view.window.minutes), view.status_counts))]),
         Text(),
     ]
     grid = FittingTable(*map(str, text.TERMINAL_HEAD))

@@ -187,7 +187,7 @@ def in_window(length: str, counts: Mapping[RunStatus, int]) -> str:
     """ "Last 14d: 4,403 runs, 2 failed, 1 missed." """
     runs = sum(count for name, count in counts.items() if name in ("ok", "slow", "late", "failed"))
     parts = [plural("{n} run", "{n} runs", runs)]
-    parts += [f"{numbers.count(counts[name])} {run_status(name)}" for name in counts if name not in ("ok", "waiting")]
+    parts += [status_count(name, counts[name]) for name in counts if name not in ("ok", "waiting")]
     return _("{window}: {parts}.").format(window=f"{length[:1].upper()}{length[1:]}", parts=comma_list(parts))
 
 
@@ -255,7 +255,12 @@ def strip(name: str, counts: Mapping[RunStatus, int]) -> str:
 
 
 def _status_counts(counts: Mapping[RunStatus, int]) -> str:
-    return comma_list(f"{numbers.count(count)} {run_status(name)}" for name, count in counts.items())
+    return comma_list(status_count(name, count) for name, count in counts.items())
+
+
+def status_count(name: RunStatus, count: int) -> str:
+    """ "3 failed"."""
+    return _("{count} {status}").format(count=numbers.count(count), status=run_status(name))
 
 
 def scheduler_kind(name: SchedulerKind) -> str:

@@ -69,6 +69,11 @@ EMPTY = lazy(
 )
 
 
+def source_unavailable(source_label: str) -> str:
+    """Instead of EMPTY."""
+    return _("{source} is unavailable; no stored data. See Data sources on Live.").format(source=source_label)
+
+
 def chart_alternative(sentence: str) -> str:
     return _("The whole migration on one time axis: weights, error rate and p95 of both fleets. {sentence}").format(
         sentence=sentence

@@ -11,6 +11,7 @@ from domain import Window, utc_now
 from messages import retrospective as text
 from messages.endpoints import COPIED
 from messages.i18n import current_language
+from messages.states import source_name
 from reports.retrospective.render import missing_data
 from reports.retrospective.summary import incident_marks, opening
 from reports.templating import render as render_html
@@ -27,6 +28,7 @@ from ui.retrospective.phases import phases_section
 from ui.retrospective.steps import steps_section
 from ui.retrospective.tables import before_after_table, impact_list
 from ui.retrospective.view import TimelineOptions, known_phase_evaluations, retrospective_view, timeline_chart
+from ui.sources import is_unavailable
 from ui.url import parse_range
 
 REFRESH_S = 60  # only during the backfill
@@ -57,7 +59,8 @@ def _page(app: AppContext, source: str, now: datetime, backfill: BackfillStatus 
     if backfill:
         _backfill_progress(backfill)
     if outline is None:
-        layout.empty_state(str(text.EMPTY))
+        unavailable = is_unavailable(app, source)
+        layout.empty_state(text.source_unavailable(source_name(source)) if unavailable else str(text.EMPTY))
         return
     _results(app, outline, selected or outline.window, now)
 

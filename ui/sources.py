@@ -41,6 +41,12 @@ def outage_strip(app: AppContext, decision_as_of: int | None, *, now: datetime) 
     st.html(render("outage.strip", strip=strip, as_of=as_of))
 
 
+def is_unavailable(app: AppContext, source: str) -> bool:
+    """Whether the metrics of a source could not be read. Raises ArchiveError."""
+    states = (state for state in app.source_states() if (state.source, state.role) == (source, "metrics"))
+    return any(state.state in UNAVAILABLE for state in states)
+
+
 def sources_table(title: str, lines: Sequence[SourceLine], note: str) -> Markup:
     return render("live.sources", title=title, rows=lines, note=note)
 

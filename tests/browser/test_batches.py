@@ -84,5 +84,6 @@ def test_a_mackerel_that_denies_access_is_shown_with_the_next_step(
     server = start_server(server_environment(services, path) | {"MACKEREL_APIKEY": "another-key"})
     dashboard = open_subpage(open_page, server, "/batches")
     expect(dashboard.page.locator(".headline")).to_contain_text("Unknown: runs could not be read.")
+    expect(dashboard.page.locator(".headline")).not_to_contain_text("0 runs")
     dashboard.expect_text(".sources", "Invalid Mackerel key")
     dashboard.expect_text(".sources", "Set MACKEREL_APIKEY to a key of the organization that has this service")

@@ -104,6 +104,7 @@ def test_an_unreadable_source_exits_with_3_and_says_why(fake_mackerel: FakeMacke
     fake_mackerel.has_read_permission = False
     result = run("--window", "1d")
     assert result.exit_code == 3
+    assert "0 runs" not in result.output
     assert "Access denied" in result.output and "Read permission" in " ".join(result.output.split())
     assert json_output("--window", "1d")["problems"][0]["kind"] == "denied"
 

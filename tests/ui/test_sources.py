@@ -9,7 +9,7 @@ from sources.base import HealthState, Problem
 from tests.factories.app_context import NOW
 from tests.factories.html import ParsedHtml
 from ui.app_context import AppContext
-from ui.sources import outage_strip
+from ui.sources import is_unavailable, outage_strip
 
 NOW_S = int(NOW.timestamp())
 DIED = NOW_S - 600
@@ -31,6 +31,18 @@ def test_it_has_how_many_since_when_and_as_of_when(build_app: Callable[..., AppC
     text = ParsedHtml(rendered[0]).text
     assert "1 of 2 sources unavailable since 20:50 JST: CloudWatch" in text and "Decision as of 20:50 JST" in text
     assert "role='alert'" in rendered[0]
+
+
+@pytest.mark.parametrize(
+    ("state", "role", "expected"), [("denied", "metrics", True), ("up", "metrics", False), ("down", "events", False)]
+)
+def test_a_source_is_unavailable_by_the_state_of_its_metrics(
+    build_app: Callable[..., AppContext], state: HealthState, role: str, expected: bool
+) -> None:
+    app = build_app()
+    assert not is_unavailable(app, "cloudwatch")
+    save_state(app, "cloudwatch", role, state)
+    assert is_unavailable(app, "cloudwatch") == expected
 
 
 @pytest.mark.parametrize(("name", "role"), [("load_balancer", "traffic"), ("cloudtrail", "events")])

@@ -73,7 +73,8 @@ def headline(view: BatchView, choice: str) -> Markup:
         css=tone,
         sign={"good": "✓", "warn": "▲", "bad": "✕", "note": "?"}[tone],
         word=text.headline(jobs, unscheduled_names(view.jobs)),
-        details=text.in_window(text.window(choice), view.status_counts),
+        # Runs that could not be read are not 0 runs.
+        details="" if set(jobs) == {"unknown"} else text.in_window(text.window(choice), view.status_counts),
     )
 
 

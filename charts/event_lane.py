@@ -8,8 +8,8 @@ from charts.base.frame import ChartFrame
 from charts.base.layout import ZOOM, base_axis, base_layout, clock_meta, time_axis
 from domain import Event
 
-HEIGHT_PX = 84
-SPACE = LabelSpace(width_px=880, rows=2, row_step=0.34, strips_top=0.3, strip_height=0.1)
+HEIGHT_PX = 104
+SPACE = LabelSpace(width_px=880, rows=3, row_step=0.235, strips_top=0.28, strip_height=0.085)
 
 
 def event_lane_figure(frame: ChartFrame, events: Sequence[Event]) -> Figure:

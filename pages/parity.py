@@ -83,9 +83,9 @@ def _folded(app: AppContext, view: JudgementView, now: datetime) -> None:
     clock = layout.format_clock(view.phase.window.start, app.migration, now)
     horizon = text.evidence_horizon(view.phase.started_by, clock)
     with st.expander(str(text.EXCLUDED_TITLE), key="excluded"):
-        st.html(render_html("parity.pairs", rows=excluded, note=horizon))
+        st.html(render_html("parity.pairs", title=text.EXCLUDED_TITLE, rows=excluded, note=horizon))
     with st.expander(str(text.WOULD_CHANGE_TITLE), key="headroom"):
-        st.html(render_html("parity.pairs", rows=headroom))
+        st.html(render_html("parity.pairs", title=text.WOULD_CHANGE_TITLE, rows=headroom))
     with st.expander(str(frame.METHOD_TITLE), key="method"):
         layout.note(str(frame.METHOD))
 

@@ -26,7 +26,7 @@ def test_missing_and_unknown_values_are_errors() -> None:
 def test_partials_have_no_whitespace_between_elements() -> None:
     partials = Path(str(environment.loader.searchpath[0])) / "partials"  # type: ignore[union-attr]
     assert any("\n  <" in path.read_text() for path in partials.iterdir())
-    html = render("parity.pairs", rows=[("b", "c")], note="d")
+    html = render("parity.pairs", title="Excluded", rows=[("b", "c")], note="d")
     assert "\n" not in html and "> <" not in html
 
 

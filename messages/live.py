@@ -40,7 +40,7 @@ RULES_HEAD = (
 )
 ANY_REQUEST = lazy("any request")
 OWN_EXPLAINED = lazy("A criterion of your own: each fleet's value in each minute.")
-OWN_EMPTY = lazy("No data in this window. Data sources below says whether it could be read.")
+OWN_EMPTY = lazy("No data in this window. See Data sources.")
 SOURCES_TITLE = lazy("Data sources")
 NEVER_SUCCEEDED = lazy("No successful response yet")
 TRAFFIC_TITLE = lazy("Traffic")
@@ -63,7 +63,7 @@ INVALID_PARAMS: dict[str, LazyText] = {
 def no_last_week(span: str, *, is_missing: bool) -> str:
     """`span`: the range a week before; `is_missing`: the source has not returned all of it."""
     if is_missing:
-        return _("Same time last week ({span}): not in the archive yet; the source is being asked.").format(span=span)
+        return _("Same time last week ({span}): not in the archive yet, loading from the source.").format(span=span)
     return _("Same time last week ({span}): no data.").format(span=span)
 
 

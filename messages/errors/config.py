@@ -110,7 +110,7 @@ _TEXTS: dict[str, IssueText] = {
     ),
     "not_an_slo": (
         lazy("“{given}” is not a service level objective."),
-        lazy('Write the share of successful requests and at most 90 days, for example `slo = "99.9% over 30d"`.'),
+        lazy('Use the share of successful requests over at most 90 days, for example `slo = "99.9% over 30d"`.'),
     ),
     "not_an_archive": (
         lazy("“{given}” is not a supported database URL: the archive needs SQLite or PostgreSQL."),

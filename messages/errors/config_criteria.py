@@ -46,55 +46,56 @@ TEXTS: dict[str, tuple[LazyText, LazyText]] = {
     ),
     "margin_of_a_value": (
         lazy("A margin of {given} does not fit “{metric}”."),
-        lazy('Write a number in the unit of the metric, for example `margin = 5`, or a part of the baseline, "10%".'),
+        lazy("Use a number in the metric's unit, for example `margin = 5`, or \"10%\" (relative to the baseline)."),
     ),
     "name_or_metric": (
         lazy("A criterion has either a `metric` or a `name`."),
-        lazy("Write `metric` for one that every migration has, or `name` with `source`, `baseline` and `canary` for your own."),
+        lazy("Use `metric` for a built-in one, or `name` with `source`, `baseline` and `canary` for your own."),
     ),
     "not_a_name": (
         lazy("“{given}” is not the name of a criterion."),
-        lazy("Begin it with a letter or digit; at most 60 characters, without commas and quotation marks."),
+        lazy("Start with a letter or digit; at most 60 characters, no commas or quotation marks."),
     ),
     "name_of_a_metric": (
-        lazy("“{given}” is a metric that every migration has."),
-        lazy("Choose another name, or write `metric` instead of `name` and leave `source`, `baseline` and `canary` out."),
+        lazy("“{given}” is a built-in metric."),
+        lazy("Use another name, or `metric` instead of `name`, without `source`, `baseline` and `canary`."),
     ),
     "query_of_a_metric": (
         lazy("`{metric}` is read from the load balancer, so it takes no `source`, `baseline`, `canary` or `kind`."),
-        lazy("Leave them out, or write `name` instead of `metric` for a criterion of your own."),
+        lazy("Remove them, or use `name` instead of `metric` for a criterion of your own."),
     ),
     "criterion_without_query": (
-        lazy("“{given}” does not say what is compared."),
-        lazy("Write `source`, `baseline` and `canary`: what is read, and from where, for each fleet."),
+        lazy("“{given}” has nothing to compare."),
+        lazy("Set `source`, `baseline` and `canary`: where to read, and the query of each fleet."),
     ),
     "query_of_another_source": (
         lazy("This is not a query for {given}."),
         lazy("For Mackerel use an expression, for CloudWatch a table with `namespace`, `name`, `dimensions` and `statistic`."),
     ),
     "not_a_query": (
-        lazy("This names neither a metric nor metric math."),
-        lazy("Write `namespace` and `name`, or `math` with a table in `metrics` for each of its letters."),
+        lazy("Neither a metric nor metric math."),
+        lazy("Set `namespace` and `name`, or `math` with a table in `metrics` for each of its letters."),
     ),
     "not_a_math_id": (
         lazy("Metric math cannot use these names."),
-        lazy("Give each metric a name that begins with a small letter and has only letters, digits and `_`; at most {limit} metrics."),
+        lazy("Metric names start with a lower-case letter and have only letters, digits and `_`; at most {limit} metrics."),
     ),
     "not_a_statistic": (
         lazy("“{given}” is not a statistic of CloudWatch."),
-        lazy("Write Average, Sum, Minimum, Maximum, SampleCount, or a percentile like p95."),
+        lazy("Use Average, Sum, Minimum, Maximum, SampleCount, or a percentile like p95."),
     ),
     "not_a_quotient": (
         lazy("“{given}” is a rate, and its query is not a quotient of two counts."),
-        lazy('Write `divide(a, b)` or `scale(divide(a, b), 100)` for Mackerel, `math = "a / b"` for CloudWatch, or `kind = "value"`.'),
+        lazy('Use `divide(a, b)` or `scale(divide(a, b), 100)` for Mackerel, `math = "a / b"` for CloudWatch, or `kind = '
+'"value"`.'),
     ),
     "too_many_criteria": (
         lazy("There are {given} criteria of your own, and at most {limit} are read."),
-        lazy("Keep those that decide: the more criteria share the error budget, the longer each takes."),
+        lazy("Keep those that matter: with more criteria, each takes longer to decide."),
     ),
     "cloudwatch_without_aws": (
-        lazy("CloudWatch is read in the region under [aws], and there is none."),
-        lazy("Write [aws] with `region` and `load_balancer`."),
+        lazy("CloudWatch needs the region under [aws], which is missing."),
+        lazy("Add [aws] with `region` and `load_balancer`."),
     ),
 }  # fmt: skip
 

@@ -27,10 +27,10 @@ _TEXTS: dict[ErrorCode, LazyText] = {
     "empty": lazy("The expression is empty."),
     "too_long": lazy("The expression is longer than {limit} characters."),
     "too_deep": lazy("More than {limit} functions are nested in each other."),
-    "unclosed_quote": lazy("This quotation mark is not closed."),
-    "unknown_function": lazy("There is no function “{given}”."),
+    "unclosed_quote": lazy("Unclosed quotation mark."),
+    "unknown_function": lazy("Unknown function “{given}”."),
     "not_a_function": lazy("“{given}” is not a function: metrics are read with host(), service() or role()."),
-    "wrong_count": lazy("This takes other arguments: {usage}."),
+    "wrong_count": lazy("Wrong arguments. Usage: {usage}."),
 }
 
 
@@ -47,9 +47,7 @@ def _text(params: Mapping[str, str]) -> str:
         expected = {str(key): text for key, text in _EXPECTED.items()}[params["expected"]]
         if not params["found"]:
             return _("The expression ends here; expected: {expected}.").format(expected=expected)
-        return _("“{found}” does not belong here; expected: {expected}.").format(
-            found=params["found"], expected=expected
-        )
+        return _("Unexpected “{found}”; expected: {expected}.").format(found=params["found"], expected=expected)
     if code == "wrong_argument":
         expected = {str(key): text for key, text in _KINDS.items()}[params["kind"]]
         return _("“{given}” is not {expected}: {usage}.").format(

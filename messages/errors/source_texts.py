@@ -352,7 +352,7 @@ SPECIAL_TEXTS: dict[str, Texts] = {
         lazy("Use role(), which reads the hosts that are in the role now."),
     ),
     "criterion_not_single": (
-        lazy("Not one series"),
+        lazy("No single series"),
         lazy("The expression of “{about}” does not give one series: {detail}."),
         lazy("Combine its series with sum(), avg() or max()."),
     ),

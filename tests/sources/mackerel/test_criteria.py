@@ -135,8 +135,8 @@ def test_an_error_in_an_expression_has_its_key_and_its_place() -> None:
     issues = tuple(expression_issues([broken]))
     assert [issue.key for issue in issues] == ["criteria.0.baseline", "criteria.0.canary"]
     messages = [format_config_issue(issue) for issue in issues]
-    assert messages[0].text == "Line 1, column 1: There is no function “divid”. Did you mean `divide`?"
-    assert messages[1].text == "Line 3, column 1: “)” does not belong here; expected: an argument."
+    assert messages[0].text == "Line 1, column 1: Unknown function “divid”. Did you mean `divide`?"
+    assert messages[1].text == "Line 3, column 1: Unexpected “)”; expected: an argument."
     assert messages[1].snippet == (")", "^")
 
 

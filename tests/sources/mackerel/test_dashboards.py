@@ -74,6 +74,17 @@ def test_a_monitor_of_the_same_expression_has_the_first_margin() -> None:
     }
     (pair,) = found(graph, monitors=[monitor]).pairs
     assert (str(pair.margin), pair.monitor, pair.better) == ("0.5 pp", "5xx of ECS", "lower")
+    shares = [RATE.format(name).removeprefix("scale(").removesuffix(", 100)") for name in ("ec2", "ecs")]
+    share_monitor = {
+        "id": "m",
+        "type": "expression",
+        "name": "x",
+        "expression": shares[0],
+        "operator": ">",
+        "critical": 0.02,
+    }
+    (pair,) = found(("5xx", overlay(("EC2", shares[0]), ("ECS", shares[1]))), monitors=[share_monitor]).pairs
+    assert str(pair.margin) == "2 pp"
     values = ("up", overlay(("EC2", "service(photo, a)"), ("ECS", "service(photo, b)")))
     low = {
         "id": "m",

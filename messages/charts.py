@@ -11,6 +11,7 @@ def component_texts() -> dict[str, str]:
         "time": _("Time"),
         "table": _("Table"),
         "as_table": _("{chart}: as a table"),
+        "all_rows": _("Show all {n} rows"),
         "png": _("PNG"),
         "download": _("{chart}: download as PNG"),
     }

@@ -34,6 +34,20 @@ def test_the_table_has_what_the_crosshair_reads(demo_server: DashboardServer, op
     assert chart.locator(".chart-values strong").all_inner_texts() == cells
 
 
+def test_a_long_table_begins_with_its_newest_rows(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_page(demo_server, "/?window=24h")
+    chart = dashboard.page.locator(".st-key-chart_latency")
+    chart.locator("summary").press("Enter")
+    rows = chart.locator("tbody tr")
+    expect(rows).to_have_count(200)
+    newest = rows.first.inner_text()
+    chart.get_by_role("button", name="Show all 1,440 rows").press("Enter")
+    expect(rows).to_have_count(1440)
+    expect(chart.locator("[role=region]")).to_be_focused()
+    assert rows.first.inner_text() == newest
+    expect(chart.locator(".chart-all")).to_have_count(0)
+
+
 def test_a_chart_can_be_downloaded(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server)
     with dashboard.page.expect_download() as download:

@@ -15,14 +15,38 @@ function updateTools(box, Plotly) {
   fillTable(box, details);
 }
 
+const MAX_ROWS = 200; // at first: a day has 1,440 minutes
+
 function fillTable(box, details) {
   const region = details.lastElementChild;
   region.setAttribute("aria-label", box.title);
-  region.replaceChildren(...(details.open && box.series.length ? [valueTable(box)] : []));
+  if (!details.open || !box.series.length) {
+    delete details.dataset.all;
+    return region.replaceChildren();
+  }
+  const from = wallClock(box._fullLayout.xaxis.range[0]); // the data has a lead-in
+  const times = box.series[0].x.filter((time) => time >= from).reverse();
+  const shown = "all" in details.dataset ? times : times.slice(0, MAX_ROWS);
+  const parts = [valueTable(box, shown)];
+  if (shown.length < times.length) parts.push(allButton(box, details, times.length));
+  return region.replaceChildren(...parts);
 }
 
-// One row a period, the newest first; one column for each name of a panel: faint and firm parts are one.
-function valueTable(box) {
+function allButton(box, details, n) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "chart-all";
+  button.textContent = box.texts.all_rows.replace("{n}", formatNumber(n, "count"));
+  button.onclick = () => {
+    details.dataset.all = "";
+    fillTable(box, details);
+    details.lastElementChild.focus(); // the button is gone
+  };
+  return button;
+}
+
+// One row for each of `times`; one column for each name of a panel: faint and firm parts are one.
+function valueTable(box, times) {
   const columns = [...Map.groupBy(box.series, ({ panel, name }) => `${panel} ${name}`.trim())];
   const table = document.createElement("table");
   table.createCaption().textContent = box.title;
@@ -34,8 +58,7 @@ function valueTable(box) {
     head.append(cell);
   }
   const body = table.createTBody();
-  const from = wallClock(box._fullLayout.xaxis.range[0]); // the data has a lead-in
-  for (const time of box.series[0].x.filter((time) => time >= from).reverse()) {
+  for (const time of times) {
     const row = body.insertRow();
     const clock = document.createElement("th");
     clock.scope = "row";

@@ -123,8 +123,8 @@ async def healthz(_request: Request) -> Response:
     `sources`: the state of each; `internal_error`: the sources whose last poll raised an exception.
     """
     states: tuple[SourceState, ...] = ()
-    if context := app_context.opened_app_context():
-        states = await source_states.get(context.source_states, wait_s=LIVENESS_WAIT_S) or ()
+    if contexts := app_context.opened_contexts():
+        states = await source_states.get(contexts.source_states, wait_s=LIVENESS_WAIT_S) or ()
     by_name = {state.source: state.state for state in sorted(states, key=lambda state: state.state != "up")}
     failed = {state.source for state in states for problem in state.problems if problem.kind == "internal_error"}
     return JSONResponse({"status": "ok", "sources": by_name, "internal_error": sorted(failed)})
@@ -132,13 +132,13 @@ async def healthz(_request: Request) -> Response:
 
 async def readyz(_request: Request) -> Response:
     """200 if the archive can be read and every poll ends in time, else 503. `silent`: the sources with a poll that does not."""
-    context = app_context.opened_app_context()
-    if context and (await source_states.get(context.source_states) is None or context.archive.outage):
-        context = None
-    silent = context.silent_sources if context else ()
+    contexts = app_context.opened_contexts()
+    if contexts and (await source_states.get(contexts.source_states) is None or not contexts.is_archive_readable):
+        contexts = None
+    silent = contexts.silent_sources if contexts else ()
     return JSONResponse(
-        {"status": "ok" if context and not silent else "unavailable", "silent": silent},
-        200 if context and not silent else 503,
+        {"status": "ok" if contexts and not silent else "unavailable", "silent": silent},
+        200 if contexts and not silent else 503,
     )
 
 
@@ -154,14 +154,14 @@ async def live(request: Request) -> Response:
 
 
 def _prepare() -> None:
-    """Opens the app context, and imports the pages, which would take the first visitor a second."""
-    app_context.get_app_context()
-    from pages import batches, endpoints, live, parity, retrospective  # noqa: F401
+    """Opens the app contexts, and imports the pages, which would take the first visitor a second."""
+    app_context.open_contexts()
+    from pages import batches, board, endpoints, live, parity, retrospective  # noqa: F401
 
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-    """Opens the app context before the first request, so that collection starts. The pages show errors."""
+    """Opens the app contexts before the first request, so that collection starts. The pages show errors."""
     configure_logging(default_level="INFO")  # again: the server has installed its handlers by now
     try:
         await asyncio.to_thread(_prepare)

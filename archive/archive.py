@@ -28,7 +28,7 @@ class Archive:
     """One instance may be used by many threads, and one database by many processes (an SQLite file: on the same machine)."""
 
     def __init__(self, database: Database, migration: Migration, clock: Clock) -> None:
-        self._database = database
+        self._database, self._clock = database, clock
         self.last_view = database.last_known
         self.metrics = MetricStore(database, final_after_s=migration.settle_minutes * 60, clock=clock)
         self.events = EventStore(database, configured_rule=migration.aws.rule if migration.aws else "")
@@ -46,6 +46,11 @@ class Archive:
         except ArchiveError:
             engine.dispose()
             raise
+
+    def of(self, migration: Migration) -> Self:
+        """The archive of another migration in the same database: whoever closes one closes both. Raises ArchiveError."""
+        clock, migration_id = self._clock, get_or_create_migration(self.engine, migration.key)
+        return type(self)(Database(self.engine, migration_id, clock, shared=self._database), migration, clock)
 
     def close(self) -> None:
         """Closes all connections. The next use opens new ones."""

@@ -18,7 +18,7 @@ from archive.transfer.import_ import import_archive
 from archive.transfer.manifest import ExportError, Manifest, ProgressCallback
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
-from commands.shared.options import Config, Demo, Json
+from commands.shared.options import Config, Demo, Json, MigrationName
 from commands.shared.output import console, echo, plain, redact_url, title
 from commands.shared.styles import BAD, GOOD
 from domain import Migration
@@ -33,8 +33,10 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help=str(text.FOLDER))
 
 
 @app.command("status", help=str(text.STATUS))
-def status_command(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
+def status_command(
+    config: Config = None, demo: Demo = False, migration_name: MigrationName = "", as_json: Json = False
+) -> None:
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     names = startup.open_sources(migration).batch_source_names
     with startup.open_archive(migration, config, as_json=as_json) as archive:
         status = archive_status(archive.engine, migration, now=startup.now_s(), batch_source_names=names)
@@ -42,8 +44,10 @@ def status_command(config: Config = None, demo: Demo = False, as_json: Json = Fa
 
 
 @app.command("export", help=str(text.EXPORT))
-def export_command(folder: Folder, config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
+def export_command(
+    folder: Folder, config: Config = None, demo: Demo = False, migration_name: MigrationName = "", as_json: Json = False
+) -> None:
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     with startup.open_archive(migration, config, as_json=as_json) as archive, _transfer(as_json) as on_progress:
         manifest = export_archive(archive.engine, migration, folder, now=startup.now_s(), on_progress=on_progress)
     size = sum(file.stat().st_size for file in folder.iterdir())
@@ -54,8 +58,10 @@ def export_command(folder: Folder, config: Config = None, demo: Demo = False, as
 
 
 @app.command("import", help=str(text.IMPORT))
-def import_command(folder: Folder, config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
+def import_command(
+    folder: Folder, config: Config = None, demo: Demo = False, migration_name: MigrationName = "", as_json: Json = False
+) -> None:
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     with startup.open_archive(migration, config, as_json=as_json) as archive, _transfer(as_json) as on_progress:
         manifest = import_archive(archive.engine, folder, now=startup.now_s(), on_progress=on_progress)
     if as_json:
@@ -67,8 +73,10 @@ def import_command(folder: Folder, config: Config = None, demo: Demo = False, as
 
 
 @app.command("compact", help=str(text.COMPACT))
-def compact_command(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
+def compact_command(
+    config: Config = None, demo: Demo = False, migration_name: MigrationName = "", as_json: Json = False
+) -> None:
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     with startup.open_archive(migration, config, as_json=as_json) as archive:
         before, after = compact(archive.engine)
     echo({"ok": True, "before": before, "after": after} if as_json else text.compacted(decimal(before), decimal(after)))

@@ -15,7 +15,7 @@ from archive import ArchiveError
 from collector.batches import open_batch_collector
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
-from commands.shared.options import Config, Demo, Json, parse_window
+from commands.shared.options import Config, Demo, Json, MigrationName, parse_window
 from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, GOOD, WARN
 from domain import Migration, Window
@@ -36,11 +36,12 @@ STATE_STYLES = {**dict.fromkeys(FAILED_STATES, BAD), "late": WARN, "slow": WARN,
 def batches(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     as_json: Json = False,
     window: Annotated[str, typer.Option(help=str(text.WINDOW))] = "",
 ) -> None:
     minutes = parse_window(window) or DEFAULT_MINUTES
-    migration = startup.load_or_exit(config, demo, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
     if migration.batches is None:
         echo_text(f"{text.NOT_CONFIGURED}. {text.NOT_CONFIGURED_TEXT}\n\n{text.EXAMPLE}", err=True)
         raise typer.Exit(EXIT_UNAVAILABLE)

@@ -14,7 +14,7 @@ from analysis.deployments.preflight import Preflight
 from analysis.deployments.rollback import RollbackReadiness
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
-from commands.shared.options import Config, Demo, Json, Source
+from commands.shared.options import Config, Demo, Json, MigrationName, Source
 from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration, Window
@@ -52,8 +52,14 @@ class DeploymentsReport:
         return bool(self.view.state and not any(fleet.issues for fleet in self.fleets) and not impossible)
 
 
-def deployments(config: Config = None, demo: Demo = False, as_json: Json = False, source: Source = "") -> None:
-    with open_context(config, demo, source, as_json=as_json) as context:
+def deployments(
+    config: Config = None,
+    demo: Demo = False,
+    migration_name: MigrationName = "",
+    as_json: Json = False,
+    source: Source = "",
+) -> None:
+    with open_context(config, demo, migration_name, source, as_json=as_json) as context:
         report = read_deployments(context)
     migration = context.migration
     echo(deployments_json(migration, report) if as_json else deployments_table(migration, report))

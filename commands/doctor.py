@@ -5,16 +5,21 @@ from dataclasses import replace
 from itertools import chain
 
 from commands.shared import startup
-from commands.shared.options import Config, Demo, Json
+from commands.shared.options import Config, Demo, Json, MigrationName
 from domain import FLEETS, Migration
 from sources.base import IDLE_GROUP, Health
 from sources.registry import Sources
 
 
-def doctor(config: Config = None, demo: Demo = False, as_json: Json = False) -> None:
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
-    checks = mark_idle_groups(run_checks(startup.open_sources(migration)), migration)
-    startup.exit_with_report(startup.examine(migration, config, checks), as_json=as_json)
+def doctor(
+    config: Config = None, demo: Demo = False, migration_name: MigrationName = "", as_json: Json = False
+) -> None:
+    configuration = startup.load_all_or_exit(config, demo, migration_name, as_json=as_json)
+    reports = list(startup.invalid_reports(configuration))
+    for migration in configuration.migrations:
+        checks = mark_idle_groups(run_checks(startup.open_sources(migration)), migration)
+        reports.append(startup.examine(migration, config, checks))
+    startup.exit_with_reports(reports, as_json=as_json)
 
 
 def run_checks(sources: Sources) -> tuple[Health, ...]:

@@ -21,7 +21,7 @@ from collector.access_log_ingest import IngestProgress, ingest_access_logs
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.ingest_bar import ingest_bar
-from commands.shared.options import Config, Demo, Json, parse_window
+from commands.shared.options import Config, Demo, Json, MigrationName, parse_window
 from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import FLEETS, Migration, Window
@@ -75,6 +75,7 @@ class EndpointsReport:
 def endpoints(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     as_json: Json = False,
     logs: Annotated[Path | None, typer.Option(metavar="PATH", help=str(text.LOGS))] = None,
     engine: Annotated[LogEngine, typer.Option(help=str(text.ENGINE))] = "files",
@@ -83,7 +84,7 @@ def endpoints(
     until: Annotated[str, typer.Option("--to", metavar="TIME", help=str(text.TO))] = "",
 ) -> None:
     minutes = parse_window(window)
-    migration = startup.load_or_exit(config, demo, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
     between = _parse_range(migration, since, until)
     if minutes and between:
         raise typer.BadParameter(str(text.WINDOW_AND_RANGE), param_hint="--window")

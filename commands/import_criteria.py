@@ -11,7 +11,7 @@ from rich.text import Text
 
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
-from commands.shared.options import Config, Demo, Json
+from commands.shared.options import Config, Demo, Json, MigrationName
 from commands.shared.output import echo, echo_text, message_lines, plain
 from commands.shared.styles import FAINT
 from domain import Migration
@@ -35,11 +35,12 @@ def main() -> None:
 def mackerel_command(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     take: Annotated[list[str] | None, typer.Option("--take", metavar="NUMBER", help=str(text.TAKE_HELP))] = None,
     write: Annotated[Path | None, typer.Option("--write", metavar="FILE", help=str(text.WRITE_HELP))] = None,
     as_json: Json = False,
 ) -> None:
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     discovery = _discover_or_exit(migration, as_json=as_json)
     if as_json and not write:
         echo(_discovery_json(discovery))

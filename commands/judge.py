@@ -20,7 +20,17 @@ from commands.shared.alarms import alarm_lines
 from commands.shared.context import open_context
 from commands.shared.decision import decision_lines, incident_lines
 from commands.shared.fitting_table import FittingTable
-from commands.shared.options import Config, Demo, Interval, Json, JudgedPhase, JudgedWindow, Source, judged_minutes
+from commands.shared.options import (
+    Config,
+    Demo,
+    Interval,
+    Json,
+    JudgedPhase,
+    JudgedWindow,
+    MigrationName,
+    Source,
+    judged_minutes,
+)
 from commands.shared.output import echo, echo_text, live_output, message_lines, plain, problem_lines
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import empty_frame
@@ -45,6 +55,7 @@ from sources.csv_import import MAX_ISSUES, CsvData, CsvIssue, read_csv
 def judge(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     as_json: Json = False,
     window: JudgedWindow = "",
     phase: JudgedPhase = "",
@@ -59,9 +70,13 @@ def judge(
     minutes = judged_minutes(window, phase)
     if csv:
         _refuse(str(text.NOT_WITH_CSV), {"--phase": phase, "--watch": watch, "--source": source})
-        _judge_csv(csv, config, minutes, _given_context(warm_up, context_file), traced=trace, as_json=as_json)
+        _judge_csv(
+            csv, config, migration_name, minutes, _given_context(warm_up, context_file), traced=trace, as_json=as_json
+        )
     _refuse(str(text.ONLY_WITH_CSV), {"--warm-up": warm_up, "--context": context_file, "--trace": trace})
-    with open_context(config, demo, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
+    with open_context(
+        config, demo, migration_name, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE
+    ) as context:
         if not watch:
             exit_with_evaluation(context.evaluate(minutes, phase), as_json=as_json)
         _exit_once_decided(lambda: context.evaluate(minutes, phase, every_s=interval_s), interval_s, as_json=as_json)
@@ -91,6 +106,7 @@ def _given_context(warm_up: str, path: str) -> int | JudgeContext | None:
 def _judge_csv(
     path: str,
     config: Path | None,
+    migration_name: str,
     minutes: int | None,
     given: int | JudgeContext | None,
     *,
@@ -98,7 +114,11 @@ def _judge_csv(
     as_json: bool,
 ) -> NoReturn:
     """Judges a CSV; "-" is standard input. Opens neither the archive nor a source."""
-    migration = startup.load_or_exit(config, False, as_json=as_json, exit_code=EXIT_UNAVAILABLE) if config else None
+    migration = (
+        startup.load_or_exit(config, False, migration_name, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
+        if config
+        else None
+    )
     name = text.STANDARD_INPUT if path == "-" else path
     try:
         csv = read_csv(typer.get_binary_stream("stdin").read() if path == "-" else Path(path).read_bytes())

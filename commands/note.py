@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from commands.shared import startup
 from commands.shared.entries import KEY_CHARS, clock, entered_time, entries_with_removals, removal_json, remove_entry
 from commands.shared.fitting_table import FittingTable
-from commands.shared.options import Config, Demo, Json
+from commands.shared.options import Config, Demo, Json, MigrationName
 from commands.shared.output import echo, echo_text, plain
 from domain import Event, Migration
 from messages import notes as text
@@ -21,6 +21,7 @@ def note(
     note_text: Annotated[str, typer.Argument(metavar="[TEXT]", help=str(text.TEXT_HELP))] = "",
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     at: Annotated[str, typer.Option(metavar="TIME", help=str(text.AT_HELP))] = "",
     author: Annotated[str, typer.Option("--by", metavar="NAME", help=str(text.BY_HELP))] = "",
     list_all: Annotated[bool, typer.Option("--list", help=str(text.LIST_HELP))] = False,
@@ -30,7 +31,7 @@ def note(
 ) -> None:
     if bool(note_text) + list_all + bool(remove) > 1:
         raise typer.BadParameter(str(text.ONE_AT_A_TIME), param_hint="TEXT")
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     ts = entered_time(migration, at)
     if incident:
         ts = _incident_start(incident, ts if at else None)

@@ -2,10 +2,11 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -21,12 +22,13 @@ from collector.collector import Collector, CollectorConfig
 from collector.polling import PollTask, silent_sources
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
-from commands.shared.options import Config, Demo, Json
-from commands.shared.output import echo, echo_text, live_display, plain, problem_lines, repeat, title
+from commands.shared.options import Config, Demo, Json, MigrationName
+from commands.shared.output import echo, echo_text, live_display, message_lines, plain, problem_lines, repeat, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration
 from messages import numbers, states, times
 from messages import recording as text
+from messages.errors.config import format_config_issue
 from reports.formats import local_minute
 from reports.judgement_json import iso_time, migration_json, pick, problems_json
 from services.alarms import alarm_saver
@@ -40,22 +42,31 @@ CATCH_UP_ROLES = ("metrics", "events", "traffic", "triggers")
 def record(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     as_json: Json = False,
     once: Annotated[bool, typer.Option("--once", help=str(text.RECORD_ONCE))] = False,
 ) -> None:
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
+    configuration = startup.load_all_or_exit(config, demo, migration_name, as_json=as_json)
+    for report in startup.invalid_reports(configuration):
+        echo_text("\n".join(str(message_lines(format_config_issue(issue))) for issue in report.config_issues), err=True)
+    first = configuration.migrations[0]
+    with startup.open_archive(first, config, as_json=as_json) as archive, ExitStack() as stack:
+        recorders = [_open_recorder(archive.of(item), item, stack) for item in configuration.migrations]
+        recording = Recording(recorders, as_json)
+        raise typer.Exit(recording.run_once() if once else recording.run())
+
+
+def _open_recorder(archive: Archive, migration: Migration, stack: ExitStack) -> "Recorder":
+    """Raises ArchiveError."""
     sources = startup.open_sources(migration)
-    with startup.open_archive(migration, config, as_json=as_json) as archive, ExitStack() as stack:
-        batch_collector: BatchCollector | None = None
-        if sources.batches:
-            batch_archive, batch_collector = open_batch_collector(migration, sources, clock=startup.now)
-            stack.enter_context(batch_archive)
-        saver = alarm_saver(archive, migration, sources.metrics)
-        collector = Collector(
-            archive, sources, CollectorConfig.from_migration(migration), on_new_metrics=saver, clock=startup.now
-        )
-        recorder = Recorder(migration, archive, sources, collector, batch_collector, as_json)
-        raise typer.Exit(recorder.run_once() if once else recorder.run())
+    batch_collector: BatchCollector | None = None
+    if sources.batches:
+        batch_archive, batch_collector = open_batch_collector(migration, sources, clock=startup.now)
+        stack.enter_context(batch_archive)
+    saver = alarm_saver(archive, migration, sources.metrics)
+    config = CollectorConfig.from_migration(migration)
+    collector = Collector(archive, sources, config, on_new_metrics=saver, clock=startup.now)
+    return Recorder(migration, archive, sources, collector, batch_collector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +180,9 @@ def recorder_table(migration: Migration, status: RecorderStatus) -> RenderableTy
     return Group(title(migration), Text(), grid, *problem_lines(status.problems, status.archive_problem))
 
 
-def recorder_line(migration: Migration, status: RecorderStatus) -> RenderableType:
-    """The status on one line."""
-    parts = [f"{status.now.astimezone(migration.zone):%Y-%m-%d %H:%M:%S}"]
+def recorder_line(migration: Migration, status: RecorderStatus, *, with_name: bool = False) -> RenderableType:
+    """The status on one line, after the name of the migration if there are several."""
+    parts = [f"{status.now.astimezone(migration.zone):%Y-%m-%d %H:%M:%S}", *([migration.name] if with_name else [])]
     parts += [f"{states.source_name(state.source)} {states.STATE_LABELS[state.state]}" for state in status.states]
     parts += [
         f"{states.source_name(name)}: {_backfill_text(migration, backfill)}"
@@ -211,71 +222,28 @@ class _SilentPollError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """A collector, and one of batches if they are configured, with a display."""
+    """The collector of a migration, and one of its batches if they are configured."""
 
     migration: Migration
     archive: Archive
     sources: Sources
     collector: Collector
     batch_collector: BatchCollector | None
-    as_json: bool
 
     @property
     def collectors(self) -> tuple[Collector, ...]:
         return (self.collector, self.batch_collector) if self.batch_collector else (self.collector,)
 
-    def run_once(self) -> int:
-        """Fetches everything. Returns 1 if a required source is incomplete, else 0."""
-        incomplete: list[str] = []
-        with live_display(as_json=self.as_json) as display:
-            show_while_running(
-                lambda: incomplete.extend(catch_up(*self.collectors)),
-                lambda: display.update(self._table(), refresh=True) if display else None,
-            )
-        if display is None:
-            self._print_status()
-        status = self._status()
-        incomplete += [name for name in status.down if name not in incomplete]
-        if not self.as_json:
-            names = [states.source_name(name) for name in incomplete if name not in SUPPLEMENTARY]
-            echo_text(str(text.incomplete(", ".join(names)) if names else text.ALL_DONE))
-        return 1 if set(incomplete) - status.optional_sources else 0
-
-    def run(self) -> int:
-        """Records until Ctrl-C or SIGTERM. Shows a table in a terminal, else prints the status once a minute.
-
-        Returns 0; 1 as soon as a poll is silent, so that a supervisor starts it again.
-        """
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt, _SilentPollError):
-            for collector in self.collectors:
-                collector.start()
-            with live_display(as_json=self.as_json) as display:
-                if display is None:
-                    repeat(lambda: self._show(self._print_status), 60)
-                else:
-                    repeat(lambda: self._show(lambda: display.update(self._table(), refresh=True)), 1)
-        silent = self._silent_sources()
-        for collector in self.collectors:
-            collector.stop()
-        return 1 if silent else 0
-
-    def _show(self, show: Callable[[], None]) -> None:
-        show()
-        if self._silent_sources():
-            raise _SilentPollError
-
-    def _silent_sources(self) -> tuple[str, ...]:
+    @property
+    def silent_sources(self) -> tuple[str, ...]:
         return silent_sources(task for collector in self.collectors for task in collector.tasks)
 
-    def _table(self) -> RenderableType:
-        return recorder_table(self.migration, self._status())
+    def catch_up(self) -> tuple[str, ...]:
+        """Fetches everything. Returns the names of incomplete sources."""
+        incomplete = catch_up(*self.collectors)
+        return tuple(dict.fromkeys([*incomplete, *self.status().down]))
 
-    def _print_status(self) -> None:
-        render = recorder_json if self.as_json else recorder_line
-        echo(render(self.migration, self._status()))
-
-    def _status(self) -> RecorderStatus:
+    def status(self) -> RecorderStatus:
         now, collector, batches = startup.now(), self.collector, self.batch_collector
         try:
             source_states, problem = collector.source_states(), collector.problem or self.archive.problem
@@ -291,3 +259,67 @@ class Recorder:
             problem = batches.problem
         optional = SUPPLEMENTARY | self.sources.batch_source_names
         return RecorderStatus(now, source_states, backfills, problem, optional)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The recorders of all migrations, with a display."""
+
+    recorders: Sequence[Recorder]
+    as_json: bool
+
+    def run_once(self) -> int:
+        """Fetches everything, one migration after the other. Returns 1 if a required source is incomplete, else 0."""
+        incomplete: list[tuple[Recorder, str]] = []
+
+        def work() -> None:
+            for recorder in self.recorders:
+                incomplete.extend((recorder, name) for name in recorder.catch_up())
+
+        with live_display(as_json=self.as_json) as display:
+            show_while_running(work, lambda: display.update(self._table(), refresh=True) if display else None)
+        if display is None:
+            self._print_status()
+        if not self.as_json:
+            names = dict.fromkeys(
+                states.source_name(name) for _recorder, name in incomplete if name not in SUPPLEMENTARY
+            )
+            echo_text(str(text.incomplete(", ".join(names)) if names else text.ALL_DONE))
+        return int(any(name not in recorder.status().optional_sources for recorder, name in incomplete))
+
+    def run(self) -> int:
+        """Records until Ctrl-C or SIGTERM. Shows a table in a terminal, else prints the status once a minute.
+
+        Returns 0; 1 as soon as a poll is silent, so that a supervisor starts it again.
+        """
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        collectors = [collector for recorder in self.recorders for collector in recorder.collectors]
+        with suppress(KeyboardInterrupt, _SilentPollError):
+            for collector in collectors:
+                collector.start()
+            with live_display(as_json=self.as_json) as display:
+                if display is None:
+                    repeat(lambda: self._show(self._print_status), 60)
+                else:
+                    repeat(lambda: self._show(lambda: display.update(self._table(), refresh=True)), 1)
+        silent = self._is_silent
+        for collector in collectors:
+            collector.stop()
+        return int(silent)
+
+    @property
+    def _is_silent(self) -> bool:
+        return any(recorder.silent_sources for recorder in self.recorders)
+
+    def _show(self, show: Callable[[], None]) -> None:
+        show()
+        if self._is_silent:
+            raise _SilentPollError
+
+    def _table(self) -> RenderableType:
+        return Group(*(recorder_table(recorder.migration, recorder.status()) for recorder in self.recorders))
+
+    def _print_status(self) -> None:
+        render = recorder_json if self.as_json else partial(recorder_line, with_name=len(self.recorders) > 1)
+        for recorder in self.recorders:
+            echo(render(recorder.migration, recorder.status()))

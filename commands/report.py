@@ -14,6 +14,7 @@ from commands.shared.options import (
     Json,
     JudgedPhase,
     JudgedWindow,
+    MigrationName,
     ReportLanguage,
     Source,
     judged_minutes,
@@ -31,6 +32,7 @@ from services.evidence import collect_evidence
 def report(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     as_json: Json = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help=str(text.OUT))] = None,
     window: JudgedWindow = "",
@@ -39,7 +41,9 @@ def report(
     language: ReportLanguage = None,
 ) -> None:
     minutes = judged_minutes(window, phase)
-    with open_context(config, demo, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
+    with open_context(
+        config, demo, migration_name, source, phase=phase, as_json=as_json, exit_code=EXIT_UNAVAILABLE
+    ) as context:
         echo_text(text.reading(states.source_name(context.metrics.name)), err=True)
         data = context.judgement_input(minutes, phase)
         metrics = context.metrics

@@ -7,7 +7,7 @@ import typer
 
 from commands.shared import startup
 from commands.shared.context import open_context
-from commands.shared.options import Config, Demo, Json, ReportLanguage, Source
+from commands.shared.options import Config, Demo, Json, MigrationName, ReportLanguage, Source
 from commands.shared.output import echo, echo_text, write_file
 from messages import retrospective as text
 from messages.i18n import in_language
@@ -18,12 +18,13 @@ from services.evaluation import EXIT_UNAVAILABLE
 def retrospective(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     as_json: Json = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help=str(text.OUT))] = None,
     source: Source = "",
     language: ReportLanguage = None,
 ) -> None:
-    with open_context(config, demo, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
+    with open_context(config, demo, migration_name, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         report = build_report(context.archive, context.migration, context.metrics.name, now=startup.now())
     if report is None:
         echo_text(str(text.EMPTY), err=True)

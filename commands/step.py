@@ -10,7 +10,7 @@ from archive import Archive
 from commands.shared import startup
 from commands.shared.entries import KEY_CHARS, clock, entered_time, entries_with_removals, removal_json, remove_entry
 from commands.shared.fitting_table import FittingTable
-from commands.shared.options import Config, Demo, Json
+from commands.shared.options import Config, Demo, Json, MigrationName
 from commands.shared.output import echo, echo_text, plain
 from domain import Migration, WeightChange
 from domain.weight_changes import parse_share
@@ -22,6 +22,7 @@ from reports.judgement_json import iso_time
 def step(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     at: Annotated[str, typer.Option(metavar="TIME", help=str(text.AT_HELP))] = "",
     share: Annotated[str, typer.Option(metavar="PERCENT", help=str(text.SHARE_HELP))] = "",
     weights: Annotated[str, typer.Option(metavar="A:B", help=str(text.WEIGHTS_HELP))] = "",
@@ -32,7 +33,7 @@ def step(
 ) -> None:
     if bool(share) + bool(weights) + list_all + bool(remove) != 1:
         raise typer.BadParameter(str(text.ONE_AT_A_TIME), param_hint="--share, --weights, --list, --remove")
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     canary_share = _share_of(share, weights)
     ts = _time_of(migration, at)
     with startup.open_archive(migration, config, as_json=as_json) as archive:

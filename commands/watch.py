@@ -16,7 +16,7 @@ from commands.shared.alarms import alarm_lines
 from commands.shared.context import CommandContext, open_context
 from commands.shared.decision import decision_lines
 from commands.shared.fitting_table import FittingTable
-from commands.shared.options import Config, Demo, Interval, Json, Source
+from commands.shared.options import Config, Demo, Interval, Json, MigrationName, Source
 from commands.shared.output import echo, live_output, plain, problem_lines, repeat, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, WARN
 from domain import FLEETS, Event, FleetName, Migration, Window
@@ -41,12 +41,13 @@ from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, bi
 def watch(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     as_json: Json = False,
     interval_s: Interval = 20,
     once: Annotated[bool, typer.Option("--once", help=str(text.ONCE))] = False,
     source: Source = "",
 ) -> None:
-    with open_context(config, demo, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
+    with open_context(config, demo, migration_name, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
         migration = context.migration
 
         def render(snapshot: WatchSnapshot, evaluation: Evaluation) -> dict[str, Any] | RenderableType:

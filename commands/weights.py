@@ -15,7 +15,7 @@ from analysis import WeightStep
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.fitting_table import FittingTable
-from commands.shared.options import Config, Demo, Json
+from commands.shared.options import Config, Demo, Json, MigrationName
 from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, GOOD, WARN
 from domain import FleetName, Migration, Rule, Traffic
@@ -40,16 +40,17 @@ FLEET_STYLES: dict[FleetName | None, str] = {"baseline": BASELINE, "canary": CAN
 def weights(
     config: Config = None,
     demo: Demo = False,
+    migration_name: MigrationName = "",
     as_json: Json = False,
     history: Annotated[bool, typer.Option("--history", help=str(text.HISTORY))] = False,
 ) -> None:
     if history:
-        with open_context(config, demo, as_json=as_json) as context:
+        with open_context(config, demo, migration_name, as_json=as_json) as context:
             steps, problems, now = read_history(context)
         render = history_json if as_json else history_table
         echo(render(context.migration, steps, problems, now))
         raise typer.Exit(0)
-    migration = startup.load_or_exit(config, demo, as_json=as_json)
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     source = startup.open_sources(migration).traffic
     if source is None:
         echo_text(str(text.WEIGHTS_WITHOUT_AWS), err=True)

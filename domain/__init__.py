@@ -6,6 +6,7 @@ from domain.config.criteria import Criterion, Margin
 from domain.config.errors import ConfigIssue, ConfigIssueCode, ConfigurationError
 from domain.config.loader import load
 from domain.config.models import Aws, Fleet, Mackerel, Migration, Slo
+from domain.config.several import Configuration, load_configuration
 from domain.events import EVENT_KINDS, Event, EventKind, Removal
 from domain.frame import COLUMNS, FrameError, assemble, check_frame, empty_frame, epoch_s
 from domain.series import FLEETS, FleetName, Series, series_of_load_balancer, series_of_target_group

@@ -1,5 +1,7 @@
 """Messages of the command line: help texts, table headings and errors."""
 
+from collections.abc import Sequence
+
 from domain.files import FileExposure
 from messages import times
 from messages.command_help import USAGE_ERROR, command_help
@@ -112,6 +114,7 @@ JUDGE = command_help(
 VERSION = lazy("Print the version and exit.")
 CONFIG = lazy("The migration.toml to read.")
 DEMO = lazy("Use the demo instead of a configuration.")
+MIGRATION = lazy("Which migration, if several are configured.")
 JSON = lazy("Print one line of JSON instead.")
 EVERY = lazy("Refresh interval in seconds.")
 ONCE = lazy("Print once and exit.")
@@ -189,6 +192,15 @@ def not_checked(operation: str) -> str:
 
 def no_such_source(given: str, known: str) -> str:
     return _("No source {given} in this migration. Available: {known}.").format(given=given, known=known)
+
+
+def no_such_migration(given: str, known: str, issues: Sequence[str]) -> str:
+    """`issues`: where the configuration of others is invalid."""
+    sentence = _("No migration {given}.").format(given=given) if given else _("Several migrations are configured.")
+    parts = [sentence, _("Use one of: {known}.").format(known=known)]
+    if issues:
+        parts.append(_("Invalid, see doctor: {issues}.").format(issues=", ".join(issues)))
+    return " ".join(parts)
 
 
 def not_forwarded(action: str) -> str:

@@ -1,11 +1,11 @@
-"""Loads the configured migration, or the demo, and creates its sources."""
+"""Loads the configured migrations, or the demo, and creates their sources."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from domain import FLEETS, Clock, ConfigIssue, ConfigurationError, Migration, load, utc_now
+from domain import FLEETS, Clock, Configuration, Migration, load_configuration, utc_now
 from sources.access_logs.base import LocalLogs, LogSource
 from sources.access_logs.cache import LogFileCache
 from sources.aws.athena import AthenaLogs
@@ -57,22 +57,14 @@ class Sources:
         return frozenset(source.name for source in (*self.batches, *triggers))
 
 
-def load_migration(path: Path | None = None, *, demo: bool = False) -> Migration:
-    """The migration of `path`, else of ./migration.toml; the demo if `demo`, or if neither exists.
+def find_configuration(path: Path | None = None, *, demo: bool = False) -> Configuration:
+    """The migrations of `path`, else of ./migration.toml; the demo if `demo`, or if neither exists.
 
     Raises ConfigurationError, also if `path` cannot be read: a mistyped path must not open the demo.
     """
     if demo or not (path or DEFAULT_PATH.exists()):
-        return demo_migration()
-    path = path or DEFAULT_PATH
-    try:
-        migration = load(path)
-    except OSError as error:
-        detail = error.strerror or str(error)
-        raise ConfigurationError(path, (ConfigIssue("", "not_readable", {"detail": detail}),)) from error
-    if issues := tuple(expression_issues(migration.criteria)):
-        raise ConfigurationError(path, issues)
-    return migration
+        return Configuration((demo_migration(),))
+    return load_configuration(path or DEFAULT_PATH, check=lambda migration: expression_issues(migration.criteria))
 
 
 def create_sources(migration: Migration, *, clock: Clock = utc_now, anchor: datetime | None = None) -> Sources:

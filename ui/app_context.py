@@ -1,22 +1,30 @@
-"""The migration, archive, sources and collectors of this process, opened once and shared by all sessions."""
+"""The archive, sources and collectors of each migration of this process, opened once and shared by all sessions."""
 
 import logging
 import os
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import streamlit as st
+from streamlit.runtime.caching.cache_utils import CachedFunc
 
 from archive import Archive, ArchiveError, BatchArchive, SourceState
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig
 from collector.polling import silent_sources
-from domain import Migration, Window
+from domain import Configuration, ConfigurationError, Migration, Window
 from domain.config.server import ServerSettings
 from domain.hosts import normalize_host
 from services.alarms import alarm_saver
 from services.background_routes import BackgroundRoutes
+from services.board import Board, BoardRow, read_row
 from sources import registry
 from sources.base import MetricSource
+from ui.controls import chosen_migration
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +71,32 @@ class AppContext:
     @property
     def silent_sources(self) -> tuple[str, ...]:
         """The sources with a poll that does not end or does not begin."""
-        collectors = (self.collector, *((self.batches.collector,) if self.batches else ()))
-        return silent_sources(task for collector in collectors for task in collector.tasks)
+        return silent_sources(task for collector in self._collectors for task in collector.tasks)
+
+    @property
+    def _collectors(self) -> tuple[Collector, ...]:
+        return (self.collector, self.batches.collector) if self.batches else (self.collector,)
+
+    def start(self) -> None:
+        """Starts the collectors."""
+        for collector in self._collectors:
+            collector.start()
+
+    def close(self) -> None:
+        """Stops the collectors and closes the archives."""
+        self.background_routes.stop()
+        for collector in self._collectors:
+            collector.stop()
+        if self.batches:
+            self.batches.archive.close()
+        self.archive.close()
 
     def metric_source(self, name: str) -> MetricSource:
         return next(source for source in self.sources.metrics if source.name == name)
+
+    def board_row(self, now: datetime) -> BoardRow:
+        """The migration by what is archived of its first source."""
+        return read_row(self.archive, self.migration, self.source_names[0], now=now)
 
     def request_window(self, window: Window, source: str) -> None:
         """Has the metrics of a source and all events fetched. Returns at once."""
@@ -75,64 +104,124 @@ class AppContext:
             self.collector.request_window(window, name)
 
 
+@dataclass(frozen=True, slots=True)
+class AppContexts:
+    """The contexts of all migrations by their slugs, and why others were left out. `is_list`: whether there is a board."""
+
+    by_slug: Mapping[str, AppContext]
+    errors: tuple[ConfigurationError, ...] = ()
+    is_list: bool = False
+    board: Board = field(init=False)
+
+    def __post_init__(self) -> None:
+        readers = {slug: app.board_row for slug, app in self.by_slug.items()}
+        object.__setattr__(self, "board", Board(readers))
+
+    @property
+    def only(self) -> AppContext | None:
+        """The context if there is no choice."""
+        return None if self.is_list else next(iter(self.by_slug.values()))
+
+    def source_states(self) -> tuple[SourceState, ...]:
+        """Of all migrations. Raises ArchiveError."""
+        return tuple(state for app in self.by_slug.values() for state in app.source_states())
+
+    @property
+    def silent_sources(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for app in self.by_slug.values() for name in app.silent_sources))
+
+    @property
+    def is_archive_readable(self) -> bool:
+        return not any(app.archive.outage for app in self.by_slug.values())
+
+    def close(self) -> None:
+        """Stops the collectors and closes the archives. Committed data is kept."""
+        self.board.stop()
+        for app in self.by_slug.values():
+            app.close()
+
+
+_Params = ParamSpec("_Params")
+_Result = TypeVar("_Result")
+
+
+def cached_view(
+    *,
+    max_entries: int | None = None,
+    ttl: timedelta | None = None,
+    hash_funcs: Mapping[str | type, Callable[[Any], Any]] | None = None,
+) -> Callable[[Callable[_Params, _Result]], CachedFunc[_Params, _Result]]:
+    """st.cache_resource for functions of an AppContext: each migration has entries of its own."""
+    by_migration: dict[str | type, Callable[[Any], Any]] = {
+        AppContext: lambda app: app.migration.key,
+        **(hash_funcs or {}),
+    }
+    return st.cache_resource(max_entries=max_entries, ttl=ttl, show_spinner=False, hash_funcs=by_migration)
+
+
 logger = logging.getLogger(__name__)
 _lock = threading.Lock()
-_app_context: AppContext | None = None
+_contexts: AppContexts | None = None
 _server_settings: ServerSettings | None = None
 
 
-def get_app_context() -> AppContext:
-    """The context, opened by the first call. Raises ConfigurationError or ArchiveError; the next call then tries again."""
-    global _app_context, _server_settings
+def open_contexts() -> AppContexts:
+    """The contexts, opened by the first call. Raises ConfigurationError or ArchiveError; the next call then tries again."""
+    global _contexts, _server_settings
     with _lock:
-        if _app_context is None:
-            migration = load_migration()
-            _server_settings = _with_environment(migration.server)
-            sources = registry.create_sources(migration)
-            archive = Archive.open(migration.archive, migration)
-            saver = alarm_saver(archive, migration, sources.metrics)
-            config = CollectorConfig.from_migration(migration)
-            collector = Collector(archive, sources, config, on_new_metrics=saver)
+        if _contexts is None:
+            configuration = load_configuration()
+            _server_settings = _with_environment(configuration.server)
+            opened: dict[str, AppContext] = {}
+            archive: Archive | None = None
             try:
-                batches = _open_batch_context(migration, sources)
+                for migration in configuration.migrations:
+                    archive = archive.of(migration) if archive else Archive.open(migration.archive, migration)
+                    opened[migration.slug] = _open_context(migration, archive)
             except ArchiveError:
-                archive.close()
+                for app in opened.values():
+                    app.close()
+                if archive:
+                    archive.close()
                 raise
-            collector.start()
-            _app_context = AppContext(migration, archive, sources, collector, batches)
-        return _app_context
+            for app in opened.values():
+                app.start()
+            _contexts = AppContexts(opened, configuration.errors, configuration.is_list)
+        return _contexts
 
 
-def opened_app_context() -> AppContext | None:
-    """The context if it is open. Never waits."""
-    return _app_context
+def get_app_context() -> AppContext:
+    """The context of the page's migration. Raises ConfigurationError or ArchiveError."""
+    contexts = open_contexts()
+    return contexts.only or contexts.by_slug[chosen_migration()]
+
+
+def opened_contexts() -> AppContexts | None:
+    """The contexts if they are open. Never waits."""
+    return _contexts
 
 
 def server_settings() -> ServerSettings | None:
-    """The settings of the migration that was loaded last; None if none was valid yet. Also if its archive cannot be opened. Never waits."""
+    """The settings of the configuration that was loaded last; None if none was valid yet. Also if its archive cannot be opened. Never waits."""
     return _server_settings
 
 
 def close() -> None:
-    """Stops the collectors and closes the archives. Committed data is kept."""
-    global _app_context
+    """Closes the contexts."""
+    global _contexts
     with _lock:
-        if _app_context is not None:
-            _app_context.background_routes.stop()
-            _app_context.collector.stop()
-            if _app_context.batches:
-                _app_context.batches.collector.stop()
-                _app_context.batches.archive.close()
-            _app_context.archive.close()
-            _app_context = None
+        if _contexts is not None:
+            _contexts.close()
+            _contexts = None
 
 
-def _open_batch_context(migration: Migration, sources: registry.Sources) -> BatchContext | None:
-    if not sources.batches:
-        return None
-    archive, collector = open_batch_collector(migration, sources)
-    collector.start()
-    return BatchContext(sources.batches, archive, collector)
+def _open_context(migration: Migration, archive: Archive) -> AppContext:
+    """A context whose collectors are not started. Raises ArchiveError."""
+    sources = registry.create_sources(migration)
+    saver = alarm_saver(archive, migration, sources.metrics)
+    collector = Collector(archive, sources, CollectorConfig.from_migration(migration), on_new_metrics=saver)
+    batches = BatchContext(sources.batches, *open_batch_collector(migration, sources)) if sources.batches else None
+    return AppContext(migration, archive, sources, collector, batches)
 
 
 def _with_environment(settings: ServerSettings) -> ServerSettings:
@@ -146,10 +235,10 @@ def _with_environment(settings: ServerSettings) -> ServerSettings:
     return settings.model_copy(update={"allowed_hosts": tuple(hosts)})
 
 
-def load_migration() -> Migration:
-    """The migration of MIGRATION_CONFIG or ./migration.toml; the demo if there is neither, or if MIGRATION_DEMO=1.
+def load_configuration() -> Configuration:
+    """The migrations of MIGRATION_CONFIG or ./migration.toml; the demo if there is neither, or if MIGRATION_DEMO=1.
 
-    Raises ConfigurationError, also if the file of MIGRATION_CONFIG does not exist: a typing error must not open the demo.
+    Raises ConfigurationError, also if the path of MIGRATION_CONFIG does not exist: a typing error must not open the demo.
     """
     path = os.environ.get("MIGRATION_CONFIG", "")
-    return registry.load_migration(Path(path) if path else None, demo=os.environ.get("MIGRATION_DEMO") == "1")
+    return registry.find_configuration(Path(path) if path else None, demo=os.environ.get("MIGRATION_DEMO") == "1")

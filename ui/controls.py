@@ -1,6 +1,6 @@
 """Controls whose values are query parameters of the URL: a reload or a shared link shows the same page."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -14,7 +14,7 @@ from domain import Migration, Window
 from messages import live, states, times
 from ui.url import format_time, range_from_drag
 
-_QUERY_KEY, _PAGE_KEY = "query_params", "page"
+_QUERY_KEY, _PAGE_KEY, _MIGRATION_KEY = "query_params", "page", "migration"
 _Value = TypeVar("_Value")
 
 
@@ -53,6 +53,19 @@ def query_params() -> dict[str, str]:
     return dict(st.session_state[_QUERY_KEY])
 
 
+def choose_migration(slugs: Collection[str]) -> str | None:
+    """The migration that the URL names, else the one that was shown last in this session; None if there is none, or no such one."""
+    asked = query_params().get("migration")
+    if asked is not None:
+        st.session_state[_MIGRATION_KEY] = asked if asked in slugs else None
+    return chosen_migration() or None
+
+
+def chosen_migration() -> str:
+    """The slug of the migration that this session shows; "" if there is no choice."""
+    return st.session_state.get(_MIGRATION_KEY) or ""
+
+
 def query_param(name: str, choices: Sequence[str]) -> str:
     """The value of a query parameter; the first choice if it is missing or not a choice."""
     value = query_params().get(name, "")
@@ -68,7 +81,8 @@ def set_query(**changes: str | None) -> None:
 
 def follow_link(url: str) -> None:
     """Shows what a link to this page ("?…") leads to."""
-    st.session_state[_QUERY_KEY] = dict(parse_qsl(url.removeprefix("?"), keep_blank_values=True))
+    kept = {"migration": slug} if (slug := chosen_migration()) else {}
+    st.session_state[_QUERY_KEY] = kept | dict(parse_qsl(url.removeprefix("?"), keep_blank_values=True))
     st.query_params.from_dict(st.session_state[_QUERY_KEY])
 
 

@@ -10,7 +10,7 @@ from domain.trace import current_reference, start_reference
 from messages.i18n import ENGLISH, LANGUAGES, current_language, supported_language, use_language
 from messages.live import LANGUAGE
 from ui.components import page_language
-from ui.controls import query_params
+from ui.controls import chosen_migration, query_params
 
 _CHOSEN = "lang"
 
@@ -48,4 +48,4 @@ def language_switch() -> None:
         if tag != current
     )
     st.html(Markup("<nav class='language' aria-label='{}'>{}</nav>").format(LANGUAGE, links))
-    page_language(current, chosen=chosen_language())
+    page_language(current, chosen=chosen_language(), migration=chosen_migration())

@@ -11,7 +11,7 @@ from messages import hero
 from reports.templating import render
 from services.deployments import DeploymentsView, deployments_view
 from services.rollback import fleet_load
-from ui.app_context import AppContext
+from ui.app_context import AppContext, cached_view
 from ui.layout import note
 
 NO_COMMAND_REASONS = ("all_on_baseline", "not_in_rule")
@@ -32,9 +32,9 @@ def _load(app: AppContext, source: str, until: int) -> FleetLoad:
     return app.archive.last_view("load", source, None, read)
 
 
-@st.cache_resource(max_entries=8, ttl=timedelta(minutes=5), show_spinner=False)
-def _cached_load(_app: AppContext, source: str, until: int, change_counter: int) -> FleetLoad:
-    return fleet_load(_app.archive, _app.migration, source, until=until)
+@cached_view(max_entries=8, ttl=timedelta(minutes=5))
+def _cached_load(app: AppContext, source: str, until: int, change_counter: int) -> FleetLoad:
+    return fleet_load(app.archive, app.migration, source, until=until)
 
 
 def rollback_popover(migration: Migration, readiness: RollbackReadiness | None, *, is_urgent: bool) -> None:

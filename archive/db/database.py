@@ -23,17 +23,31 @@ T = TypeVar("T")
 SLOW_S, PAUSE_FACTOR, MAX_PAUSE_S = 0.5, 5, 30.0
 
 
+class _DatabaseFile:
+    """What the migrations in one database have in common."""
+
+    damage: ArchiveProblem | None = None
+
+
 class Database:
     """An engine with the id of a migration. Every method raises ArchiveError if the database cannot be used."""
 
-    def __init__(self, engine: Engine, migration_id: int, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, engine: Engine, migration_id: int, clock: Clock = utc_now, *, shared: "Database | None" = None
+    ) -> None:
+        """`shared`: of another migration in the same database."""
         self.engine, self.migration_id = engine, migration_id
         self.unsaved_changes = 0  # changes that only this process has, because they could not be written
         self.outage: Outage | None = None  # why the last read failed
-        self.damage: ArchiveProblem | None = None  # nothing is written to a damaged file
+        self._file: _DatabaseFile = shared._file if shared else _DatabaseFile()
         self._clock, self._lock = clock, threading.Lock()
         self._problems: dict[str, ArchiveProblem] = {}
         self._last_known, self._paused_until = LastKnown(), 0.0
+
+    @property
+    def damage(self) -> ArchiveProblem | None:
+        """Nothing is written to a damaged file."""
+        return self._file.damage
 
     def problem(self, source_name: str | None = None) -> ArchiveProblem | None:
         """Why the last write of a source (None: of any source, or the last read) failed, or the damage of the file; None if there is nothing."""
@@ -116,11 +130,11 @@ class Database:
         except ArchiveError as error:
             self._note_damage(error)
             raise
-        self.damage = None
+        self._file.damage = None
 
     def _note_damage(self, error: ArchiveError) -> None:
         if error.kind == "damaged":
-            self.damage = error.problem
+            self._file.damage = error.problem
 
     def _now(self) -> int:
         return int(self._clock().timestamp())

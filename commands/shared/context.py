@@ -137,13 +137,20 @@ class CommandContext:
 
 @contextmanager
 def open_context(
-    config: Path | None, demo: bool, source: str = "", *, phase: str = "", as_json: bool, exit_code: int = 1
+    config: Path | None,
+    demo: bool,
+    migration_name: str,
+    source: str = "",
+    *,
+    phase: str = "",
+    as_json: bool,
+    exit_code: int = 1,
 ) -> Iterator[CommandContext]:
     """Opens the archive and the sources. Exits with `exit_code` on a configuration issue or an ArchiveError.
 
     `phase`: a phase of the past needs the events of 90 days.
     """
-    migration = startup.load_or_exit(config, demo, as_json=as_json, exit_code=exit_code)
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json, exit_code=exit_code)
     sources = startup.open_sources(migration)
     metrics = metric_source(sources, source)
     with startup.open_archive(migration, config, as_json=as_json, exit_code=exit_code) as archive:

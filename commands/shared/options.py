@@ -12,6 +12,7 @@ from sources.registry import Sources
 
 Config = Annotated[Path | None, typer.Option("--config", envvar="MIGRATION_CONFIG", help=str(text.CONFIG))]
 Demo = Annotated[bool, typer.Option("--demo", envvar="MIGRATION_DEMO", help=str(text.DEMO))]
+MigrationName = Annotated[str, typer.Option("--migration", metavar="NAME", help=str(text.MIGRATION))]
 Json = Annotated[bool, typer.Option("--json", help=str(text.JSON))]
 Source = Annotated[str, typer.Option(help=str(text.SOURCE))]
 JudgedWindow = Annotated[str, typer.Option("--window", help=str(text.WINDOW))]

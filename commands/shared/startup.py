@@ -1,6 +1,6 @@
 """Loads the configuration and opens the archive; prints the report of `doctor` and exits if that fails."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +11,12 @@ import typer
 from archive import Archive, ArchiveError, ArchiveProblem
 from commands.shared.doctor_report import DoctorReport, doctor_json, doctor_table
 from commands.shared.output import echo, redact_url
-from domain import ConfigurationError, Migration, utc_now
+from domain import Configuration, ConfigurationError, Migration, utc_now
 from domain.files import FileExposure
 from messages import cli as text
+from messages.errors.config import format_config_issue
 from sources.base import Health
-from sources.registry import DEFAULT_PATH, Sources, create_sources, load_migration
+from sources.registry import DEFAULT_PATH, Sources, create_sources, find_configuration
 
 
 def now() -> datetime:
@@ -31,12 +32,32 @@ def open_sources(migration: Migration) -> Sources:
     return create_sources(migration, clock=now)
 
 
-def load_or_exit(config: Path | None, demo: bool, *, as_json: bool, exit_code: int = 1) -> Migration:
-    """The migration. Exits with `exit_code` if the configuration is invalid."""
+def load_all_or_exit(config: Path | None, demo: bool, name: str, *, as_json: bool, exit_code: int = 1) -> Configuration:
+    """All migrations, or the one with this name or slug. Exits with `exit_code` if none is valid. Raises typer.BadParameter if none has this name."""
     try:
-        return load_migration(config, demo=demo)
+        configuration = find_configuration(config, demo=demo)
     except ConfigurationError as error:
         exit_with_report(DoctorReport(str(error.path), error.issues), as_json=as_json, exit_code=exit_code)
+    return Configuration((_named_migration(configuration, name),)) if name else configuration
+
+
+def load_or_exit(config: Path | None, demo: bool, name: str, *, as_json: bool, exit_code: int = 1) -> Migration:
+    """The migration with this name or slug, which may be "" if there is only one. Exits with `exit_code` if the configuration is invalid.
+
+    Raises typer.BadParameter if there are several and none has this name.
+    """
+    configuration = load_all_or_exit(config, demo, name, as_json=as_json, exit_code=exit_code)
+    return _named_migration(configuration, name) if configuration.is_list else configuration.migrations[0]
+
+
+def _named_migration(configuration: Configuration, name: str) -> Migration:
+    """Raises typer.BadParameter if none has this name or slug."""
+    for migration in configuration.migrations:
+        if name in (migration.name, migration.slug):
+            return migration
+    names = ", ".join(migration.slug for migration in configuration.migrations)
+    issues = [format_config_issue(issue).title for error in configuration.errors for issue in error.issues]
+    raise typer.BadParameter(text.no_such_migration(name, names, issues), param_hint="--migration")
 
 
 @contextmanager
@@ -72,6 +93,18 @@ def examine(
     return DoctorReport(str(configuration), (), migration, redact_url(migration.archive), problem, exposure, checks)
 
 
+def invalid_reports(configuration: Configuration) -> Iterator[DoctorReport]:
+    """A report on each migration that is left out."""
+    for error in configuration.errors:
+        yield DoctorReport(str(error.path), error.issues)
+
+
 def exit_with_report(report: DoctorReport, *, as_json: bool, exit_code: int = 1) -> NoReturn:
-    echo(doctor_json(report) if as_json else doctor_table(report))
-    raise typer.Exit(exit_code if report.n_failures else 0)
+    exit_with_reports([report], as_json=as_json, exit_code=exit_code)
+
+
+def exit_with_reports(reports: Sequence[DoctorReport], *, as_json: bool, exit_code: int = 1) -> NoReturn:
+    """Prints one after the other; as JSON, one a line."""
+    for report in reports:
+        echo(doctor_json(report) if as_json else doctor_table(report))
+    raise typer.Exit(exit_code if any(report.n_failures for report in reports) else 0)

@@ -15,6 +15,9 @@ ConfigIssueCode = Literal[
     "not_readable",  # the file itself: missing, a folder, no permission
     "not_utf8",
     "not_toml",
+    "no_migrations",  # a folder without files, or an empty list
+    "name_twice",
+    "another_archive",
     "unknown_key",
     "renamed_key",
     "outside_its_table",  # a key of [migration] above it, or in another table
@@ -104,11 +107,16 @@ RENAMED_KEYS = {"batches.stamped": "timestamp", "access_logs.most_routes": "max_
 
 @dataclass(frozen=True, slots=True)
 class ConfigIssue:
-    """An issue at `key` ("fleets.canary.target_groups.0"; "": the whole file). `params` are the parameters of its text, without credentials."""
+    """An issue at `key` ("fleets.canary.target_groups.0"; "": the whole file). `params` are the parameters of its text, without credentials.
+
+    `file`: its name, if the configuration is a folder; `entry`: which of [[migrations]] it is in, from 1; 0 if it is in none.
+    """
 
     key: str
     code: ConfigIssueCode
     params: Mapping[str, str]
+    file: str = ""
+    entry: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", {name: redact(value) for name, value in self.params.items()})

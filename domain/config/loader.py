@@ -20,8 +20,8 @@ from domain.config.server import ServerSettings
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 # The tables beside [migration], and the keys of [migration] itself. `demo` cannot be set in a file.
-_TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "server")
-_MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*_TABLES, "demo"))
+TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "server")
+_MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*TABLES, "demo"))
 _MODELS: dict[str, type[BaseModel]] = {
     "aws": Aws,
     "mackerel": Mackerel,
@@ -34,6 +34,11 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 def load(path: Path) -> Migration:
     """The migration configured in `path`. Raises ConfigurationError with all issues, or OSError."""
+    return parse_tables(read_tables(path), path)
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """The TOML document in `path`. Raises ConfigurationError or OSError."""
     try:
         tables = tomllib.loads(_read(path).decode("utf-8-sig"))
         if _is_nested_deeply(tables):
@@ -44,7 +49,7 @@ def load(path: Path) -> Migration:
         raise ConfigurationError(path, (ConfigIssue("", "not_toml", {"detail": "nested too deeply"}),)) from error
     except ValueError as error:  # TOMLDecodeError, and a number with thousands of digits
         raise ConfigurationError(path, (ConfigIssue("", "not_toml", {"detail": str(error)[:200]}),)) from error
-    return parse_tables(tables, path)
+    return tables
 
 
 def _read(path: Path) -> bytes:
@@ -79,7 +84,7 @@ def parse_tables(tables: Mapping[str, Any], path: Path) -> Migration:
         issue = ConfigIssue("migration", "wrong_type", {"given": repr(main)[:80], "kind": "table"})
         raise ConfigurationError(path, (issue,))
     issues = [*_misplaced_keys(tables, main)]
-    values = {key: value for key, value in tables.items() if key in _TABLES}
+    values = {key: value for key, value in tables.items() if key in TABLES}
     values |= {key: value for key, value in main.items() if key in _MIGRATION_KEYS}
     try:
         migration = Migration.model_validate(values)
@@ -98,10 +103,10 @@ def _misplaced_keys(tables: Mapping[str, Any], migration_table: Mapping[str, Any
     for key in tables:
         if key in _MIGRATION_KEYS:
             yield ConfigIssue(key, "outside_its_table", {"table": "migration"})
-        elif key not in ("migration", *_TABLES):
-            yield ConfigIssue(key, "unknown_key", {"close": closest(key, ("migration", *_TABLES))})
+        elif key not in ("migration", *TABLES):
+            yield ConfigIssue(key, "unknown_key", {"close": closest(key, ("migration", *TABLES))})
     for key in migration_table:
-        if key in _TABLES:
+        if key in TABLES:
             yield ConfigIssue(f"migration.{key}", "outside_its_table", {"table": key})
         elif key not in _MIGRATION_KEYS:
             yield ConfigIssue(f"migration.{key}", "unknown_key", {"close": closest(key, _MIGRATION_KEYS)})
@@ -110,7 +115,7 @@ def _misplaced_keys(tables: Mapping[str, Any], migration_table: Mapping[str, Any
 def _issue(location: tuple[int | str, ...], error: ErrorDetails) -> ConfigIssue:
     """pydantic's error as an issue, its key as the file spells it."""
     location = tuple(part for part in location if not str(part).startswith("<"))  # which shape of a key was tried
-    if location and location[0] not in _TABLES:
+    if location and location[0] not in TABLES:
         location = ("migration", *location)
     return issue_from_pydantic(
         error, ".".join(map(str, location)), lambda: closest(str(location[-1]), _keys_at(location[:-1]))

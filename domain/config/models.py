@@ -297,6 +297,11 @@ class Migration(ConfigTable):
         return parse_warm_up(self.warm_up) or 0
 
     @property
+    def slug(self) -> str:
+        """Its name in URLs and on the command line: letters, digits, "_" and "-"."""
+        return re.sub(r"\W+", "-", self.name.casefold()).strip("-") or "migration"
+
+    @property
     def key(self) -> str:
         """The migration's unique name in the archive: its name, and its load balancer or Mackerel service."""
         if self.aws:

@@ -65,6 +65,18 @@ _TEXTS: dict[str, IssueText] = {
         lazy("Invalid TOML: {detail}."),
         lazy("Fix that line: strings in quotes, tables in brackets, each key once. Full example: migration.example.toml."),
     ),
+    "no_migrations": (
+        lazy("No migration is configured here."),
+        lazy("Add a file such as migration.example.toml to the folder, or a [[migrations]] to the file."),
+    ),
+    "name_twice": (
+        lazy("“{given}” is the name of another migration, or differs from “{other}” only in punctuation."),
+        lazy("Give each migration a name of its own: it is in the URLs of its pages."),
+    ),
+    "another_archive": (
+        lazy("`archive` is {given}, but {other} uses {archive}. One process has one archive."),
+        lazy("Use the same `archive` for all migrations, or run another process with a configuration of its own."),
+    ),
     "renamed_key": (lazy("`{name}` was renamed to `{new}`."), lazy("Use `{new}` instead; the value is unchanged.")),
     "not_a_choice": (lazy("`{name}` is {given}."), lazy("Use {choices}.")),
     "arn_needed": (
@@ -156,7 +168,9 @@ def format_config_issue(issue: ConfigIssue) -> Message:
         text, step = _TEXTS[issue.code]
         name = _name(issue.key)
         texts = str(text).format(name=name, **params), str(step).format(name=name, **params)
-    return Message(format_key(issue.key), *texts, ANCHOR, config_criteria.snippet(issue))
+    place = format_key(issue.key) if not issue.entry else _format_entry_key(issue)
+    title = " · ".join(filter(None, [issue.file, place]))
+    return Message(title, *texts, ANCHOR, config_criteria.snippet(issue))
 
 
 def format_key(key: str) -> str:
@@ -183,6 +197,15 @@ def format_key(key: str) -> str:
     if names and names[-1].isdigit():
         entry = ", " + _("entry {number}").format(number=int(names.pop()) + 1)
     return " ".join([table, *names]) + entry
+
+
+def _format_entry_key(issue: ConfigIssue) -> str:
+    """A key in one of [[migrations]]: "[[migrations]] no. 2 [migrations.fleets.canary] label"."""
+    entry = _("[[migrations]] no. {number}").format(number=issue.entry)
+    table, _separator, name = issue.key.partition(".")
+    if table == "migration":
+        return f"{entry} {format_key(name)}" if name else entry
+    return f"{entry} " + re.sub(r"^(\[+)", r"\1migrations.", format_key(issue.key))
 
 
 def _write_example(key: str) -> str:

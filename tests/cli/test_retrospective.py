@@ -10,7 +10,7 @@ import pytest
 
 from archive import Archive
 from commands.shared import startup
-from domain import Migration, Window
+from domain import Configuration, Migration, Window
 from tests.cli.conftest import run
 from tests.factories.archived_migration import NOW, archived_migration, make_migration, time_of
 
@@ -20,7 +20,7 @@ def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, set_now: Callabl
     """A configured migration at a fixed time."""
     migration = make_migration("Asia/Tokyo").model_copy(update={"archive": f"sqlite:///{tmp_path}/archive.db"})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(startup, "load_migration", lambda *_, **__: migration)
+    monkeypatch.setattr(startup, "find_configuration", lambda *_, **__: Configuration((migration,)))
     set_now(NOW)
     return migration
 

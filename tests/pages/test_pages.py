@@ -25,6 +25,7 @@ from domain.trace import current_reference
 from sources.base import Problem
 from tests.factories.demo_app import demo_app
 from ui import app_context, controls, layout
+from ui.app_context import AppContexts
 from ui.parity.evidence_button import evidence_button
 from ui.parity.view import judgement_view, phase_evaluation
 
@@ -82,7 +83,7 @@ MAX_PEAK_BYTES = 64_000_000  # of a page; one array of the minutes of 90 years h
 def _demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The context of this process is the demo's; pages do not wait for what is not polled."""
     with demo_app(tmp_path_factory.mktemp("demo")) as app, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app_context, "_app_context", app)
+        patch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: app}))
         for module in ("pages.live", "pages.batches", "ui.parity.window_latency", "ui.endpoints.ingest_progress"):
             patch.setattr(f"{module}.INITIAL_WAIT_S", 0.0)
         yield
@@ -207,7 +208,7 @@ def test_many_routes_are_judged_after_the_page_and_pending_until_then(
     page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, pending = replace(app_context.get_app_context()), "Routes not judged yet."
-    monkeypatch.setattr(app_context, "_app_context", app)
+    monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: app}))
     monkeypatch.setattr("ui.endpoints.view.MAX_ROUTES_AT_ONCE", 10)
     assert any(pending in text for text in texts(open_page(page, {})))
     app.background_routes.wait()
@@ -249,7 +250,7 @@ def test_a_page_that_was_not_shown_before_is_an_error_with_the_next_step(
 ) -> None:
     app = app_context.get_app_context()
     with Archive.open(app.migration.archive, app.migration) as archive, without_file(archive):
-        monkeypatch.setattr(app_context, "_app_context", replace(app, archive=archive))
+        monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: replace(app, archive=archive)}))
         streamlit.cache_resource.clear()
         monkeypatch.setattr(layout, "_logged", {})
         with caplog.at_level(logging.WARNING, "ui.layout"):

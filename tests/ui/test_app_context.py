@@ -11,7 +11,7 @@ import pytest
 
 from archive import ArchiveError
 from collector.collector import Collector
-from domain import ConfigurationError
+from domain import ConfigurationError, Migration
 from domain.config.server import ServerSettings
 from sources.base import MetricSource
 from tests.factories.app_context import NOW
@@ -28,26 +28,32 @@ def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+def loaded() -> Migration:
+    """The only migration of the configuration."""
+    (migration,) = app_context.load_configuration().migrations
+    return migration
+
+
 def test_demo_without_configuration() -> None:
-    assert app_context.load_migration().demo
+    assert loaded().demo
 
 
 def test_file_in_the_working_directory(tmp_path: Path) -> None:
     (tmp_path / "migration.toml").write_text(CONFIG_TOML)
-    assert (app_context.load_migration().name, app_context.load_migration().demo) == ("Photo service", False)
+    assert (loaded().name, loaded().demo) == ("Photo service", False)
 
 
 def test_demo_on_request_despite_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "migration.toml").write_text(CONFIG_TOML)
     monkeypatch.setenv("MIGRATION_DEMO", "1")
-    assert app_context.load_migration().demo
+    assert loaded().demo
 
 
 def test_migration_config_comes_before_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "migration.toml").write_text(CONFIG_TOML)
     (tmp_path / "other.toml").write_text(CONFIG_TOML.replace("Photo service", "Other service"))
     monkeypatch.setenv("MIGRATION_CONFIG", "other.toml")
-    assert app_context.load_migration().name == "Other service"
+    assert loaded().name == "Other service"
 
 
 @pytest.mark.parametrize("is_directory", [False, True], ids=["missing", "directory"])
@@ -59,10 +65,10 @@ def test_unreadable_migration_config_is_an_error(
         (tmp_path / "other.toml").mkdir()
     monkeypatch.setenv("MIGRATION_CONFIG", "other.toml")
     with pytest.raises(ConfigurationError) as raised:
-        app_context.load_migration()
+        app_context.load_configuration()
     (issue,) = raised.value.issues
-    assert (issue.code, raised.value.path) == ("not_readable", Path("other.toml"))
-    assert issue.params == {"detail": os.strerror(21 if is_directory else 2)}
+    code, params = ("no_migrations", {}) if is_directory else ("not_readable", {"detail": os.strerror(2)})
+    assert (issue.code, issue.params, raised.value.path) == (code, params, Path("other.toml"))
 
 
 class RaisingSource:
@@ -95,7 +101,7 @@ def server_settings_of(config: str, folder: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(app_context, "_server_settings", None)
     (folder / "migration.toml").write_text(config)
     with contextlib.suppress(ConfigurationError, ArchiveError):
-        app_context.get_app_context()
+        app_context.open_contexts()
     app_context.close()
     return app_context.server_settings()
 

@@ -12,7 +12,7 @@ from domain import Window
 from tests.factories.app_context import NOW
 from tests.factories.html import EVIL, ParsedHtml
 from ui import app_context, chart_note
-from ui.app_context import AppContext
+from ui.app_context import AppContext, AppContexts
 from ui.retrospective import entries
 from ui.retrospective.rate_limit import RateLimit
 
@@ -29,7 +29,7 @@ def _page() -> None:
 @pytest.fixture
 def app(build_app: Callable[..., AppContext], monkeypatch: pytest.MonkeyPatch) -> AppContext:
     app = build_app()
-    monkeypatch.setattr(app_context, "_app_context", app)
+    monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: app}))
     monkeypatch.setattr(st, "context", SimpleNamespace(headers=StreamlitHeaders([])))
     monkeypatch.setattr(entries, "_of_archive", RateLimit(60))
     monkeypatch.setattr(st, "rerun", lambda **_: None)  # of a fragment, which AppTest cannot

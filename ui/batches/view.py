@@ -6,7 +6,6 @@ from itertools import pairwise
 from statistics import median
 from urllib.parse import urlencode
 
-import streamlit as st
 from markupsafe import Markup
 
 from analysis.batches.jobs import JobReport, StripCell, names_by_state, unscheduled_names
@@ -18,7 +17,7 @@ from messages import batches as text
 from messages import numbers, schedules, times
 from reports.templating import render
 from services.batches import BatchView, batches_cache_key, count_statuses, read_batches
-from ui.app_context import AppContext
+from ui.app_context import AppContext, cached_view
 from ui.layout import format_ago, format_clock
 from ui.sources import source_line, sources_table
 
@@ -54,13 +53,13 @@ def batch_view(app: AppContext, choice: str, *, now_s: int) -> BatchView | None:
     return archive.last_view("batches", choice, None, read)
 
 
-@st.cache_resource(max_entries=24, ttl=timedelta(minutes=10), show_spinner=False)
+@cached_view(max_entries=24, ttl=timedelta(minutes=10))
 def _cached_batch_view(
-    _app: AppContext, source_names: tuple[str, ...], window: Window, cache_key: Hashable
+    app: AppContext, source_names: tuple[str, ...], window: Window, cache_key: Hashable
 ) -> BatchView | None:
-    if _app.batches is None or _app.migration.batches is None:
+    if app.batches is None or app.migration.batches is None:
         return None
-    return read_batches(_app.batches.archive, _app.migration.batches, source_names, window)
+    return read_batches(app.batches.archive, app.migration.batches, source_names, window)
 
 
 def headline(view: BatchView, choice: str) -> Markup:

@@ -89,9 +89,10 @@ def heartbeat(interval_s: float, *, now: float, key: str = "heartbeat") -> None:
     _heartbeat(key=key, data={"every": interval_s, "now": now}, on_beat_change=lambda: None)
 
 
-def page_language(language: str, *, chosen: str, key: str = "page_language") -> None:
-    """`chosen`: the language to keep in links; "" if it is the browser's."""
-    _page_language(key=key, data={"language": language, "chosen": chosen, "streamlit": streamlit_texts()})
+def page_language(language: str, *, chosen: str, migration: str, key: str = "page_language") -> None:
+    """`chosen`, `migration`: the language and the migration to keep in links; "" if there is nothing to keep."""
+    data = {"language": language, "chosen": chosen, "migration": migration, "streamlit": streamlit_texts()}
+    _page_language(key=key, data=data)
 
 
 def page_actions(copied: str, on_query: Callable[[str], None], *, key: str = "page_actions") -> None:

@@ -1,5 +1,5 @@
-// Sets the document's language and translates Streamlit's own controls. Keeps a chosen language in the links of the pages, and the page's parameters
-// in the links of the switch.
+// Sets the document's language and translates Streamlit's own controls. Keeps the chosen language and migration in the links of the pages, and the
+// page's parameters in the links of the switch.
 export default function ({ data }) {
   document.documentElement.lang = data.language;
   const complete = (event) => {
@@ -10,7 +10,10 @@ export default function ({ data }) {
       const language = url.searchParams.get("lang");
       url.search = location.search;
       url.searchParams.set("lang", language);
-    } else if (data.chosen) url.searchParams.set("lang", data.chosen);
+    } else {
+      if (data.chosen) url.searchParams.set("lang", data.chosen);
+      if (data.migration && !url.searchParams.has("migration")) url.searchParams.set("migration", data.migration);
+    }
     if (url.href !== link.href) link.href = url.href;
   };
   // Before a link is followed, copied or opened elsewhere, by pointer or keyboard.

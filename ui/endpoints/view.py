@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlencode
 
-import streamlit as st
 from markupsafe import Markup
 
 from analysis.endpoints.endpoints import Endpoint
@@ -28,7 +27,7 @@ from services.endpoints import (
     latency_of_all_routes,
     log_window,
 )
-from ui.app_context import AppContext
+from ui.app_context import AppContext, cached_view
 from ui.components import heartbeat
 from ui.controls import page_checkpoint
 from ui.endpoints.url import route_link
@@ -84,30 +83,28 @@ def _cache_key(app: AppContext, window: Window, *, counting: bool, now: datetime
     return progress.files_done.bit_length() if progress else 0, now.replace(second=0, microsecond=0)
 
 
-@st.cache_resource(max_entries=12, ttl=timedelta(hours=1), show_spinner=False)
+@cached_view(max_entries=12, ttl=timedelta(hours=1))
 def _cached_endpoints(
-    _app: AppContext, window: Window, filters: RequestFilter, cache_key: Hashable
+    app: AppContext, window: Window, filters: RequestFilter, cache_key: Hashable
 ) -> EndpointsView | None:
-    return judge_logs(_app.archive, _app.migration, window, filters, checkpoint=page_checkpoint())
+    return judge_logs(app.archive, app.migration, window, filters, checkpoint=page_checkpoint())
 
 
-@st.cache_resource(max_entries=12, ttl=timedelta(hours=1), show_spinner=False)
-def _cached_n_routes(_app: AppContext, window: Window, cache_key: Hashable) -> int:
-    return _app.archive.access_logs.count_routes(window)
+@cached_view(max_entries=12, ttl=timedelta(hours=1))
+def _cached_n_routes(app: AppContext, window: Window, cache_key: Hashable) -> int:
+    return app.archive.access_logs.count_routes(window)
 
 
-@st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False)
-def _cached_route(
-    _app: AppContext, window: Window, name: str, filters: RequestFilter, cache_key: Hashable
-) -> RouteView:
-    return judge_route(_app.archive, _app.migration, window, name, filters, checkpoint=page_checkpoint())
+@cached_view(max_entries=24, ttl=timedelta(hours=1))
+def _cached_route(app: AppContext, window: Window, name: str, filters: RequestFilter, cache_key: Hashable) -> RouteView:
+    return judge_route(app.archive, app.migration, window, name, filters, checkpoint=page_checkpoint())
 
 
-@st.cache_resource(max_entries=12, ttl=timedelta(hours=1), show_spinner=False)
+@cached_view(max_entries=12, ttl=timedelta(hours=1))
 def _cached_latency(
-    _app: AppContext, window: Window, filters: RequestFilter, cache_key: Hashable
+    app: AppContext, window: Window, filters: RequestFilter, cache_key: Hashable
 ) -> LatencyHeatmap | None:
-    return latency_of_all_routes(_app.archive, _app.migration, window, filters, checkpoint=page_checkpoint())
+    return latency_of_all_routes(app.archive, app.migration, window, filters, checkpoint=page_checkpoint())
 
 
 def headline(migration: Migration, view: EndpointsView, span: str) -> Markup:

@@ -3,10 +3,8 @@
 from collections.abc import Hashable
 from datetime import datetime, timedelta
 
-import streamlit as st
-
 from services.alarms import AlarmStatus, read_alarms
-from ui.app_context import AppContext
+from ui.app_context import AppContext, cached_view
 
 
 def alarm_status(app: AppContext, source: str, data_time: datetime) -> AlarmStatus:
@@ -14,6 +12,6 @@ def alarm_status(app: AppContext, source: str, data_time: datetime) -> AlarmStat
     return _cached_status(app, source, data_time, app.archive.current_key(app.archive.change_counter))
 
 
-@st.cache_resource(max_entries=8, ttl=timedelta(minutes=5), show_spinner=False)
-def _cached_status(_app: AppContext, source: str, data_time: datetime, cache_key: Hashable) -> AlarmStatus:
-    return read_alarms(_app.archive, _app.migration, source, now=data_time)
+@cached_view(max_entries=8, ttl=timedelta(minutes=5))
+def _cached_status(app: AppContext, source: str, data_time: datetime, cache_key: Hashable) -> AlarmStatus:
+    return read_alarms(app.archive, app.migration, source, now=data_time)

@@ -16,7 +16,7 @@ from services.criteria import criteria_key
 from services.decision import regressed_routes
 from services.endpoints import EndpointsView
 from services.evaluation import Evaluation, evaluate_window
-from ui.app_context import AppContext
+from ui.app_context import AppContext, cached_view
 from ui.controls import set_query
 from ui.endpoints.view import last_day_so_far
 from ui.hero import loading_hero
@@ -73,11 +73,11 @@ def window_evaluation(app: AppContext, source: str, window: Window, *, now: date
     return _cached_evaluation(app, source, window, cache_key, _now=now)
 
 
-@st.cache_resource(max_entries=16, ttl=timedelta(minutes=15), show_spinner=False)
+@cached_view(max_entries=16, ttl=timedelta(minutes=15))
 def _cached_evaluation(
-    _app: AppContext, source: str, window: Window, cache_key: Hashable, *, _now: datetime
+    app: AppContext, source: str, window: Window, cache_key: Hashable, *, _now: datetime
 ) -> Evaluation:
-    return evaluate_window(_app.archive, _app.migration, source, window, now=_now)
+    return evaluate_window(app.archive, app.migration, source, window, now=_now)
 
 
 def _age(window: Window, now: datetime) -> str:

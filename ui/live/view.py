@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 
 import pandas as pd
-import streamlit as st
 
 from analysis import ExpectedShare, SampleRatio
 from analysis.series.shares import ShareStep
@@ -33,7 +32,7 @@ from services.live import (
     traffic_status,
     with_lead_in,
 )
-from ui.app_context import AppContext
+from ui.app_context import AppContext, cached_view
 from ui.chart_payload import chart_payload
 from ui.events import filter_by_kind
 from ui.url import LiveParams
@@ -95,9 +94,9 @@ def live_view(
     )
 
 
-@st.cache_resource(max_entries=48, ttl=timedelta(minutes=5), show_spinner=False)
+@cached_view(max_entries=48, ttl=timedelta(minutes=5))
 def _cached_live_view(
-    _app: AppContext,
+    app: AppContext,
     source: str,
     window: Window,
     options: LiveChartOptions,
@@ -107,11 +106,11 @@ def _cached_live_view(
     steps: tuple[ShareStep, ...],
     cache_key: Hashable,
 ) -> LiveView:
-    migration, percentiles, slow_s = _app.migration, options.percentiles, options.slow_s
-    data = live_data(_app.archive, migration, source, window, percentiles=percentiles, slow_s=slow_s, trace=_trace)
+    migration, percentiles, slow_s = app.migration, options.percentiles, options.slow_s
+    data = live_data(app.archive, migration, source, window, percentiles=percentiles, slow_s=slow_s, trace=_trace)
     earlier = None
     if options.with_last_week:
-        earlier = last_week(_app.archive, migration, source, window, percentile=percentiles[0], slow_s=slow_s)
+        earlier = last_week(app.archive, migration, source, window, percentile=percentiles[0], slow_s=slow_s)
     provisional = provisional_from(migration, data.result.last_asked_at or 0)
     frame = chart_frame(migration, window, provisional_from=provisional, theme=options.theme)
     charts: dict[PanelName, bytes | None] = {}
@@ -150,11 +149,11 @@ def _sample_ratio(app: AppContext, source: str, window: Window, expected: Expect
     return _cached_sample_ratio(app, source, window, expected, cache_key)
 
 
-@st.cache_resource(max_entries=16, ttl=timedelta(minutes=5), show_spinner=False)
+@cached_view(max_entries=16, ttl=timedelta(minutes=5))
 def _cached_sample_ratio(
-    _app: AppContext, source: str, window: Window, expected: ExpectedShare, cache_key: Hashable
+    app: AppContext, source: str, window: Window, expected: ExpectedShare, cache_key: Hashable
 ) -> SampleRatio:
-    return read_sample_ratio(_app.archive, source, window, expected)
+    return read_sample_ratio(app.archive, source, window, expected)
 
 
 def slow_choices(migration: Migration) -> dict[str, float]:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import pandas as pd
-import streamlit as st
 
 from analysis import Judgement, Phase
 from analysis.parity.verdicts import close_judgement
@@ -22,7 +21,7 @@ from services.freshness import provisional_from
 from services.live import as_of
 from services.parity import WindowJudgement, judge_with_trace, judgement_key
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
-from ui.app_context import AppContext
+from ui.app_context import AppContext, cached_view
 from ui.controls import page_checkpoint
 from ui.endpoints.ingest_progress import request_ingest
 from ui.endpoints.view import last_day_so_far, last_day_view
@@ -127,10 +126,10 @@ def live_trace(app: AppContext, source: str, fixed_window: Window | None, *, now
     return app.archive.last_view("range_trace", (source, fixed_window), None, read)
 
 
-@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
-def _cached_range_trace(_app: AppContext, source: str, window: Window, cache_key: Hashable) -> pd.DataFrame:
+@cached_view(max_entries=8, ttl=timedelta(hours=1))
+def _cached_range_trace(app: AppContext, source: str, window: Window, cache_key: Hashable) -> pd.DataFrame:
     now = utc_now()
-    judged = judge_with_trace(_app.archive, _app.migration, source, window, now=now, checkpoint=page_checkpoint())
+    judged = judge_with_trace(app.archive, app.migration, source, window, now=now, checkpoint=page_checkpoint())
     assert judged.trace is not None
     return judged.trace
 
@@ -145,25 +144,25 @@ def _phases(app: AppContext, source: str, now: datetime) -> tuple[Phase, ...]:
     return app.archive.last_view("phases", source, None, read)
 
 
-@st.cache_resource(show_spinner=False)
-def _request_history(_app: AppContext) -> None:
+@cached_view()
+def _request_history(app: AppContext) -> None:
     """Requests the events in which phases start from every source, once per process."""
-    for events in _app.sources.events:
-        _app.collector.request_window(Window.last(EVENT_HISTORY_S // MINUTE_S, now=utc_now()), events.name)
+    for events in app.sources.events:
+        app.collector.request_window(Window.last(EVENT_HISTORY_S // MINUTE_S, now=utc_now()), events.name)
 
 
-@st.cache_resource(max_entries=4, ttl=timedelta(minutes=5), show_spinner=False)
-def _cached_phases(_app: AppContext, source: str, now: datetime, change_counter: int) -> tuple[Phase, ...]:
-    return read_phases(_app.archive, source, now=now)
+@cached_view(max_entries=4, ttl=timedelta(minutes=5))
+def _cached_phases(app: AppContext, source: str, now: datetime, change_counter: int) -> tuple[Phase, ...]:
+    return read_phases(app.archive, source, now=now)
 
 
-@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
+@cached_view(max_entries=8, ttl=timedelta(hours=1))
 def _cached_judgement(
-    _app: AppContext, source: str, _phases: tuple[Phase, ...], phase: Phase, cache_key: Hashable
+    app: AppContext, source: str, _phases: tuple[Phase, ...], phase: Phase, cache_key: Hashable
 ) -> tuple[WindowJudgement, PhaseCounts]:
-    now, migration, checkpoint = utc_now(), _app.migration, page_checkpoint()
+    now, migration, checkpoint = utc_now(), app.migration, page_checkpoint()
     judged = judge_with_trace(
-        _app.archive,
+        app.archive,
         migration,
         source,
         phase.judged_window,
@@ -172,5 +171,5 @@ def _cached_judgement(
         checkpoint=checkpoint,
     )
     checkpoint()
-    counts = count_phase(_app.archive, migration, source, _phases, phase, until=judged.final_until, now=now)
+    counts = count_phase(app.archive, migration, source, _phases, phase, until=judged.final_until, now=now)
     return judged, counts

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import streamlit as st
-
 from analysis.retrospective.timeline import Timeline
 from charts.base.frame import chart_frame
 from charts.base.palette import Theme
@@ -22,7 +20,7 @@ from services.retrospective import (
     known_evaluations,
     read_timeline,
 )
-from ui.app_context import AppContext
+from ui.app_context import AppContext, cached_view
 from ui.chart_payload import chart_payload
 from ui.controls import page_checkpoint
 
@@ -72,25 +70,25 @@ def _outline_hash(outline: MigrationOutline) -> int:
 _HASH_FUNCS: dict[str | type, Callable[[Any], int]] = {MigrationOutline: _outline_hash, TimelineOptions: hash}
 
 
-@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False, hash_funcs=_HASH_FUNCS)
-def _cached_retrospective(_app: AppContext, outline: MigrationOutline, cache_key: Hashable) -> Retrospective:
-    whole = _cached_timeline(_app, outline.source, outline.window, cache_key)
-    return build_retrospective(_app.archive, _app.migration, outline, whole=whole, checkpoint=page_checkpoint())
+@cached_view(max_entries=8, ttl=timedelta(hours=1), hash_funcs=_HASH_FUNCS)
+def _cached_retrospective(app: AppContext, outline: MigrationOutline, cache_key: Hashable) -> Retrospective:
+    whole = _cached_timeline(app, outline.source, outline.window, cache_key)
+    return build_retrospective(app.archive, app.migration, outline, whole=whole, checkpoint=page_checkpoint())
 
 
-@st.cache_resource(max_entries=8, ttl=timedelta(hours=1), show_spinner=False)
-def _cached_timeline(_app: AppContext, source: str, window: Window, cache_key: Hashable) -> Timeline:
-    return read_timeline(_app.archive, _app.migration, source, window)
+@cached_view(max_entries=8, ttl=timedelta(hours=1))
+def _cached_timeline(app: AppContext, source: str, window: Window, cache_key: Hashable) -> Timeline:
+    return read_timeline(app.archive, app.migration, source, window)
 
 
-@st.cache_resource(max_entries=24, ttl=timedelta(hours=1), show_spinner=False, hash_funcs=_HASH_FUNCS)
+@cached_view(max_entries=24, ttl=timedelta(hours=1), hash_funcs=_HASH_FUNCS)
 def _cached_timeline_chart(
-    _app: AppContext, outline: MigrationOutline, options: TimelineOptions, cache_key: Hashable
+    app: AppContext, outline: MigrationOutline, options: TimelineOptions, cache_key: Hashable
 ) -> tuple[bytes | None, int]:
-    timeline = _cached_timeline(_app, outline.source, options.window, cache_key)
+    timeline = _cached_timeline(app, outline.source, options.window, cache_key)
     if timeline.empty:
         return None, timeline.bucket_s
-    frame = chart_frame(_app.migration, options.window, theme=options.theme)
+    frame = chart_frame(app.migration, options.window, theme=options.theme)
     figure = timeline_figure(timeline, outline.share_steps, frame, options.events, options.incidents)
     alt_text = text.chart_alternative(options.sentence)
     return chart_payload(figure, alt_text, with_notes=True), timeline.bucket_s

@@ -13,7 +13,7 @@ from services.incidents import acknowledgements
 from tests.factories.app_context import NOW
 from tests.factories.incidents import EARLIER, INCIDENT, evaluation_with
 from ui import app_context
-from ui.app_context import AppContext
+from ui.app_context import AppContext, AppContexts
 from ui.decision import incident_url, incidents_table, reason_url
 from ui.retrospective import entries
 from ui.retrospective.rate_limit import RateLimit
@@ -35,7 +35,7 @@ def test_an_incident_is_acknowledged_by_a_note(
     build_app: Callable[..., AppContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = build_app()
-    monkeypatch.setattr(app_context, "_app_context", app)
+    monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: app}))
     monkeypatch.setattr(st, "context", SimpleNamespace(headers=StreamlitHeaders(())))
     monkeypatch.setattr(entries, "_of_archive", RateLimit(60))
     monkeypatch.setattr(st, "rerun", lambda **_: None)  # of a fragment, which AppTest cannot

@@ -15,7 +15,7 @@ from archive.events.notes import acknowledged_incident
 from tests.factories.app_context import NOW
 from tests.factories.html import EVIL, ParsedHtml
 from ui import app_context
-from ui.app_context import AppContext
+from ui.app_context import AppContext, AppContexts
 from ui.retrospective import entries
 from ui.retrospective.rate_limit import RateLimit
 
@@ -44,7 +44,7 @@ def open_app(
 
     def open_app(author_header: str = "", *headers: tuple[str, str]) -> AppContext:
         app = build_app("server", {"author_header": author_header})
-        monkeypatch.setattr(app_context, "_app_context", app)
+        monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: app}))
         monkeypatch.setattr(st, "context", SimpleNamespace(headers=StreamlitHeaders(headers)))
         monkeypatch.setattr(entries, "_of_archive", RateLimit(60))
         monkeypatch.setattr(st, "rerun", lambda **_: None)  # of a fragment, which AppTest cannot

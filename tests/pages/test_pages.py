@@ -215,6 +215,27 @@ def test_many_routes_are_judged_after_the_page_and_pending_until_then(
     assert not any(pending in text for text in texts(open_page(page, {})))
 
 
+def test_a_past_range_has_the_routes_of_its_counted_logs_or_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, now = replace(app_context.get_app_context()), utc_now()
+    monkeypatch.setattr(app_context, "_app_context", app)
+    monkeypatch.setattr("ui.endpoints.view.MAX_ROUTES_AT_ONCE", 10)
+
+    def shown(start: int, end: int) -> str:
+        """Of a range, by minutes before now."""
+        times = {"from": start, "to": end}
+        query = {name: [f"{now - timedelta(minutes=ago):%Y-%m-%dT%H:%MZ}"] for name, ago in times.items()}
+        return " ".join(texts(open_page("live", query)))
+
+    assert "Access logs of this range are not processed: routes not judged." in shown(480, 360)
+    pending = shown(60, 20)
+    assert "loading" in pending and "not processed" not in pending and "Routes judged by" not in pending
+    app.background_routes.wait()
+    judged = shown(60, 20)
+    assert re.search(r"Routes judged by the access logs of [4-6] of \d\d min\.", judged) and "loading" not in judged
+    monkeypatch.setattr(app_context, "_app_context", replace(app, sources=replace(app.sources, logs=None)))
+    assert "Access logs are not configured: routes not judged." in shown(480, 360)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_keeps_its_last_view_while_the_archive_cannot_be_read(page: str) -> None:
     archive = app_context.get_app_context().archive

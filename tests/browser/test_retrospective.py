@@ -126,7 +126,7 @@ def test_zoomed_in_minutes_appear(archive_only_server: DashboardServer, open_pag
     dashboard = open_retrospective(
         archive_only_server, open_page, f"?from={format_time(9, 14)}&to={format_time(9, 17)}"
     )
-    dashboard.expect_text(".note", r"Each point is 1 min:")
+    dashboard.expect_text(".note", r"Each point is 1 min\.")
     dashboard.expect_text(".panel-head, button", "14:00–17:00 UTC")
 
 

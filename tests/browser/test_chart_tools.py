@@ -84,10 +84,12 @@ def test_numbers_are_formatted_as_in_the_text(demo_server: DashboardServer, open
         "signed_milliseconds": lambda value: numbers.signed_milliseconds(-value / 1000),
         "per_minute": numbers.per_minute,
         "count": numbers.count,
+        "plain_value": numbers.plain_value,
+        "signed_value": lambda value: numbers.signed_value(-value),
     }
     for unit, format_number in formats.items():
         known = [value for value in samples if value <= 100 or unit not in ("percent", "share", "points")]
-        signed = [-value for value in known] if unit in ("points", "signed_milliseconds") else known
+        signed = [-value for value in known] if unit in ("points", "signed_milliseconds", "signed_value") else known
         shown = page.evaluate(
             f"([values, unit]) => {{ {FORMATTER}; return values.map(v => formatNumber(v, unit)); }}", [signed, unit]
         )

@@ -107,6 +107,25 @@ def test_counts(number: float | None, text: str) -> None:
     assert numbers.count(number) == text
 
 
+@pytest.mark.parametrize(
+    ("number", "text", "signed"),
+    [
+        (None, "–", "–"),
+        (0, "0", "±0"),
+        (0.00042, "0.00042", "+0.00042"),
+        (-0.042, "−0.042", "−0.042"),
+        (0.5, "0.5", "+0.5"),
+        (9.996, "10", "+10"),
+        (12.34, "12.3", "+12.3"),
+        (-99.96, "−100", "−100"),
+        (8412.4, "8,412", "+8,412"),
+        (1_234_567, "1.2M", "+1.2M"),
+    ],
+)
+def test_values_of_ones_own(number: float | None, text: str, signed: str) -> None:
+    assert (numbers.plain_value(number), numbers.signed_value(number)) == (text, signed)
+
+
 def test_per_minute() -> None:
     assert [numbers.per_minute(rate) for rate in (0, 0.4, 9.94, 9.96, 8412, None)] == [
         "0/min", "0.4/min", "9.9/min", "10/min", "8,412/min", "–",

@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import CriterionVerdict, is_needed, judge
+from analysis import CriterionVerdict, is_needed
 from domain import FLEETS, Criterion, assemble
 from domain.frame import concat_frames
 from tests.factories.config_issues import own_table
 from tests.factories.frames import START, tidy_frame, window
+from tests.factories.judgement import judge
 
 Numbers = Sequence[float | None]
 HOUR = 60

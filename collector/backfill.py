@@ -43,8 +43,11 @@ class BackfillStatus:
 class Backfill:
     """The backfill of one source from `since_s` on (epoch seconds); None: everything that it retains."""
 
-    def __init__(self, archive: Archive, source: MetricSource, *, since_s: int | None) -> None:
+    def __init__(
+        self, archive: Archive, source: MetricSource, *, since_s: int | None, pause_factor: float = PAUSE_FACTOR
+    ) -> None:
         self._archive, self._source, self._since_s = archive, source, since_s
+        self._pause_factor = pause_factor
         self._backoff_started_at, self._backoff_s = 0, 0
         self._empty_before = 0
         self.status: BackfillStatus | None = None
@@ -102,7 +105,7 @@ class Backfill:
         if not self.record_outcome(result, now):
             return float(self._backoff_s)
         self._backoff_s = 0
-        return PAUSE_FACTOR * (time.monotonic() - started)
+        return self._pause_factor * (time.monotonic() - started)
 
     def _status(
         self, window: Window, missing: Sequence[FetchRequest], now: int, state: BackfillState

@@ -17,7 +17,7 @@ from archive.events.backlog import BACKLOG_CHUNK_S, EVENTS_RETRY_AFTER_S, next_f
 from collector.access_log_ingest import IngestProgress
 from collector.access_log_worker import AccessLogWorker
 from collector.archive_check import DAMAGE_CHECK_INTERVAL_S, ArchiveCheck
-from collector.backfill import Backfill, BackfillStatus
+from collector.backfill import PAUSE_FACTOR, Backfill, BackfillStatus
 from collector.polling import PollTask, silent
 from domain import Clock, Migration, Window, utc_now
 from domain.window import DAY_S, HOUR_S, MINUTE_S
@@ -41,6 +41,7 @@ class CollectorConfig:
 
     The newest `chunk_minutes` come first, then the rest of `horizon_minutes` in chunks. `backfill`: also everything older, from `since_s`
     (epoch seconds; None: all that the sources retain). `ingest_logs`: counts new access logs without a request. `migration`: for log lines.
+    `n_sharing`: the migrations of this process, which take turns at their back-fills.
     """
 
     migration: str = ""
@@ -53,9 +54,10 @@ class CollectorConfig:
     since_s: int | None = None
     route_templates: tuple[str, ...] = ()
     ingest_logs: bool = False
+    n_sharing: int = 1
 
     @classmethod
-    def from_migration(cls, migration: Migration) -> Self:
+    def from_migration(cls, migration: Migration, *, n_sharing: int = 1) -> Self:
         """The configuration of a dashboard or recorder."""
         logs = migration.access_logs
         return cls(
@@ -64,6 +66,7 @@ class CollectorConfig:
             since_s=migration.since_s,
             route_templates=tuple(logs.routes) if logs else (),
             ingest_logs=bool(logs and logs.ingest),
+            n_sharing=n_sharing,
         )
 
 
@@ -88,12 +91,13 @@ class Collector:
         self._condition = threading.Condition()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._is_running = False
         self._pending: dict[str, deque[Window]] = {}
         self._progress: dict[str, tuple[int, int]] = {}
         self._backlog_pending: dict[str, bool] = {}  # by event source
         self._retry_at: dict[str, int] = {}  # by event source, for older events
         self._backfills = {
-            source.name: Backfill(archive, source, since_s=config.since_s)
+            source.name: Backfill(archive, source, since_s=config.since_s, pause_factor=PAUSE_FACTOR * config.n_sharing)
             for source in ((*sources.metrics, *sources.criteria) if config.backfill else ())
         }
         new_worker = partial(AccessLogWorker, archive, ingest=config.ingest_logs, clock=clock)
@@ -147,7 +151,7 @@ class Collector:
     def _aged(self, state: SourceState) -> SourceState:
         """The state, "down" if a running task of its source and role should have renewed it by now."""
         age_s = self._clock().timestamp() - state.checked_at
-        running = (task for task in self.tasks if self._threads and task.due_at is not None)
+        running = (task for task in self.tasks if self._is_running and task.due_at is not None)
         task = next((task for task in running if (task.source, task.role) == (state.source, state.role)), None)
         if task is None or state.state not in ANSWERING_STATES or age_s <= task.max_state_age_s:
             return state
@@ -201,22 +205,25 @@ class Collector:
 
     # ---- threads
 
-    def start(self) -> None:
-        """Starts the threads. A stopped collector can be started again."""
+    def start(self, *, with_threads: bool = True) -> None:
+        """Starts the threads; without them, others are going to run the tasks. A stopped collector can be started again."""
         self._stopping.clear()
+        self._is_running = True
         self._threads = [
             threading.Thread(
                 target=self._run, args=(task,), name=f"collector of {task.key or task.source}", daemon=True
             )
-            for task in self.tasks
+            for task in (self.tasks if with_threads else ())
         ]
-        for task, thread in zip(self.tasks, self._threads, strict=True):
+        for task in self.tasks:
             task.due_at = time.monotonic()
+        for thread in self._threads:
             thread.start()
 
     def stop(self, *, timeout_s: float = 5.0) -> None:
         """Stops the threads. The unfinished fetch of a source that hangs for longer than `timeout_s` is not saved."""
         self._stopping.set()
+        self._is_running = False
         for task in self.tasks:
             task.wake.set()
         deadline = time.monotonic() + timeout_s

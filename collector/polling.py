@@ -39,6 +39,7 @@ class PollTask:
     failure: Problem | None = None
     n_failures: int = 0
     due_at: float | None = None
+    on_request: Callable[[], None] = lambda: None
 
     @property
     def silent_after_s(self) -> float:
@@ -62,6 +63,7 @@ class PollTask:
         self.wake.set()
         if self.due_at is not None and not self.failure:
             self.due_at = min(self.due_at, time.monotonic())
+        self.on_request()
 
     def report_progress(self) -> None:
         """Of a poll that may take longer than `silent_after_s`: it is still at work."""

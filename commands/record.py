@@ -20,6 +20,7 @@ from collector.backfill import BackfillStatus
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig
 from collector.polling import PollTask, silent_sources
+from collector.shared_threads import threads_for
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Json, MigrationName
@@ -51,12 +52,15 @@ def record(
         echo_text("\n".join(str(message_lines(format_config_issue(issue))) for issue in report.config_issues), err=True)
     first = configuration.migrations[0]
     with startup.open_archive(first, config, as_json=as_json) as archive, ExitStack() as stack:
-        recorders = [_open_recorder(archive.of(item), item, stack) for item in configuration.migrations]
+        recorders = [
+            _open_recorder(archive.of(item), item, stack, n_sharing=len(configuration.migrations))
+            for item in configuration.migrations
+        ]
         recording = Recording(recorders, as_json)
         raise typer.Exit(recording.run_once() if once else recording.run())
 
 
-def _open_recorder(archive: Archive, migration: Migration, stack: ExitStack) -> "Recorder":
+def _open_recorder(archive: Archive, migration: Migration, stack: ExitStack, *, n_sharing: int) -> "Recorder":
     """Raises ArchiveError."""
     sources = startup.open_sources(migration)
     batch_collector: BatchCollector | None = None
@@ -64,7 +68,7 @@ def _open_recorder(archive: Archive, migration: Migration, stack: ExitStack) -> 
         batch_archive, batch_collector = open_batch_collector(migration, sources, clock=startup.now)
         stack.enter_context(batch_archive)
     saver = alarm_saver(archive, migration, sources.metrics)
-    config = CollectorConfig.from_migration(migration)
+    config = CollectorConfig.from_migration(migration, n_sharing=n_sharing)
     collector = Collector(archive, sources, config, on_new_metrics=saver, clock=startup.now)
     return Recorder(migration, archive, sources, collector, batch_collector)
 
@@ -294,17 +298,16 @@ class Recording:
         """
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         collectors = [collector for recorder in self.recorders for collector in recorder.collectors]
+        threads = threads_for(collectors, n_migrations=len(self.recorders))
         with suppress(KeyboardInterrupt, _SilentPollError):
-            for collector in collectors:
-                collector.start()
+            threads.start()
             with live_display(as_json=self.as_json) as display:
                 if display is None:
                     repeat(lambda: self._show(self._print_status), 60)
                 else:
                     repeat(lambda: self._show(lambda: display.update(self._table(), refresh=True)), 1)
         silent = self._is_silent
-        for collector in collectors:
-            collector.stop()
+        threads.stop()
         return int(silent)
 
     @property

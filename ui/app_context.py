@@ -16,6 +16,7 @@ from archive import Archive, ArchiveError, BatchArchive, SourceState
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig
 from collector.polling import silent_sources
+from collector.shared_threads import OwnThreads, SharedThreads, threads_for
 from domain import Configuration, ConfigurationError, Migration, Window
 from domain.config.server import ServerSettings
 from domain.hosts import normalize_host
@@ -71,21 +72,16 @@ class AppContext:
     @property
     def silent_sources(self) -> tuple[str, ...]:
         """The sources with a poll that does not end or does not begin."""
-        return silent_sources(task for collector in self._collectors for task in collector.tasks)
+        return silent_sources(task for collector in self.collectors for task in collector.tasks)
 
     @property
-    def _collectors(self) -> tuple[Collector, ...]:
+    def collectors(self) -> tuple[Collector, ...]:
         return (self.collector, self.batches.collector) if self.batches else (self.collector,)
-
-    def start(self) -> None:
-        """Starts the collectors."""
-        for collector in self._collectors:
-            collector.start()
 
     def close(self) -> None:
         """Stops the collectors and closes the archives."""
         self.background_routes.stop()
-        for collector in self._collectors:
+        for collector in self.collectors:
             collector.stop()
         if self.batches:
             self.batches.archive.close()
@@ -112,10 +108,13 @@ class AppContexts:
     errors: tuple[ConfigurationError, ...] = ()
     is_list: bool = False
     board: Board = field(init=False)
+    threads: SharedThreads | OwnThreads = field(init=False)
 
     def __post_init__(self) -> None:
         readers = {slug: app.board_row for slug, app in self.by_slug.items()}
         object.__setattr__(self, "board", Board(readers))
+        collectors = [collector for app in self.by_slug.values() for collector in app.collectors]
+        object.__setattr__(self, "threads", threads_for(collectors, n_migrations=len(self.by_slug)))
 
     @property
     def only(self) -> AppContext | None:
@@ -134,9 +133,14 @@ class AppContexts:
     def is_archive_readable(self) -> bool:
         return not any(app.archive.outage for app in self.by_slug.values())
 
+    def start(self) -> None:
+        """Starts the collectors."""
+        self.threads.start()
+
     def close(self) -> None:
         """Stops the collectors and closes the archives. Committed data is kept."""
         self.board.stop()
+        self.threads.stop()
         for app in self.by_slug.values():
             app.close()
 
@@ -177,16 +181,15 @@ def open_contexts() -> AppContexts:
             try:
                 for migration in configuration.migrations:
                     archive = archive.of(migration) if archive else Archive.open(migration.archive, migration)
-                    opened[migration.slug] = _open_context(migration, archive)
+                    opened[migration.slug] = _open_context(migration, archive, n_sharing=len(configuration.migrations))
             except ArchiveError:
                 for app in opened.values():
                     app.close()
                 if archive:
                     archive.close()
                 raise
-            for app in opened.values():
-                app.start()
             _contexts = AppContexts(opened, configuration.errors, configuration.is_list)
+            _contexts.start()
         return _contexts
 
 
@@ -215,11 +218,12 @@ def close() -> None:
             _contexts = None
 
 
-def _open_context(migration: Migration, archive: Archive) -> AppContext:
+def _open_context(migration: Migration, archive: Archive, *, n_sharing: int) -> AppContext:
     """A context whose collectors are not started. Raises ArchiveError."""
     sources = registry.create_sources(migration)
     saver = alarm_saver(archive, migration, sources.metrics)
-    collector = Collector(archive, sources, CollectorConfig.from_migration(migration), on_new_metrics=saver)
+    config = CollectorConfig.from_migration(migration, n_sharing=n_sharing)
+    collector = Collector(archive, sources, config, on_new_metrics=saver)
     batches = BatchContext(sources.batches, *open_batch_collector(migration, sources)) if sources.batches else None
     return AppContext(migration, archive, sources, collector, batches)
 

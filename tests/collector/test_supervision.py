@@ -261,7 +261,7 @@ def test_state_that_a_running_collector_has_not_renewed_is_down(
 
         minute[0] = limit_minutes + 1
         assert state() == "up"  # not started: nothing renews it
-        collector._threads = [threading.current_thread()]
+        collector.start(with_threads=False)
         assert state() == "down"
         minute[0] = limit_minutes
         assert state() == "up"

@@ -200,6 +200,6 @@ app = st.App(
         Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         Middleware(KeptScripts),
         Middleware(SmallFonts),
-        Middleware(StyledDocument, css=layout.document_css()),
+        Middleware(StyledDocument, css=layout.document_css(), body=layout.no_connection()),
     ],
 )

@@ -4,6 +4,10 @@ from messages.i18n import _, lazy
 
 INVALID_HOST = lazy("Missing or invalid Host header (required by HTTP/1.1).")
 HEADERS_TOO_LARGE = lazy("Request headers exceed 64 kB. Delete this site's cookies, then reload.")
+NO_CONNECTION = lazy(
+    "Nothing received for 20 s. This page needs a WebSocket connection (/_stcore/stream): check the proxy and the "
+    "browser's extensions, or use cli.py watch."
+)
 REACHABLE_FROM_OUTSIDE = lazy(
     "This dashboard is reachable from other machines without sign-in: anyone who can connect sees all of it. Put "
     "an authenticating proxy or a private network in front of it, then set protected = true under [server] in "

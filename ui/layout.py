@@ -19,6 +19,8 @@ from domain.trace import current_reference
 from messages import live, times
 from messages.errors import sources
 from messages.errors.sources import Message
+from messages.i18n import LANGUAGES, in_language
+from messages.server import NO_CONNECTION
 from reports.templating import render
 from ui.controls import query_params
 from ui.favicon import favicon
@@ -48,6 +50,15 @@ def document_css() -> str:
     """The style of all pages, for their document: until the script runs, in the theme that the browser prefers."""
     dark = _VARIABLES["dark"]
     return CSS.replace(f".dark {dark}", f"@media (prefers-color-scheme: dark) {{ :root {dark} }}")
+
+
+def no_connection() -> str:
+    """What the document shows while nothing arrives: Streamlit's placeholder says nothing, for as long as no WebSocket can be opened."""
+    paragraphs = []
+    for language in LANGUAGES:
+        with in_language(language):
+            paragraphs.append(Markup("<p lang='{}'>{}</p>").format(language, str(NO_CONNECTION)))
+    return f"<div class='no-connection' role='status'>{''.join(paragraphs)}</div>"
 
 
 def apply_style() -> None:

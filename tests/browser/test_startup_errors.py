@@ -1,18 +1,21 @@
 """A page that cannot be opened shows the reasons, key by key, and opens as soon as they are resolved."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, expect
 
 from archive import Archive
 from domain import load
 from messages import live
+from messages.i18n import in_language
+from messages.server import NO_CONNECTION
 from tests.browser.dashboard_page import OpenPage, open_subpage
 from tests.browser.running_dashboard import server_environment, write_config
-from tests.factories.dashboard_server import StartServer
+from tests.factories.dashboard_server import DashboardServer, StartServer
 from tests.fakes.services import EXAMPLE_CREDENTIALS, FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -83,3 +86,22 @@ def test_an_archive_of_a_newer_version_is_not_changed(
     for page in ("parity", "endpoints", "retrospective"):
         other = open_subpage(open_page, server, f"/{page}")
         expect(other.page.locator(".error").first).to_contain_text("Update this program")
+
+
+@pytest.mark.parametrize("is_blocked", [True, False])
+def test_a_page_without_a_websocket_says_so_in_each_language(
+    demo_server: DashboardServer, get_context: Callable[..., BrowserContext], is_blocked: bool
+) -> None:
+    page = get_context().new_page()
+    if is_blocked:
+        page.add_init_script("window.WebSocket = class { constructor() { throw new Error('blocked'); } };")
+    page.goto(demo_server.url)
+    loaded = page.get_by_test_id("stAppSkeleton") if is_blocked else page.locator(".hero").first
+    expect(loaded).to_be_visible()
+    page.evaluate("document.querySelector('.no-connection').getAnimations().map((wait) => wait.finish())")  # after 20 s
+    for language in ("en", "ja"):
+        notice = page.locator(f".no-connection [lang={language}]")
+        with in_language(language):
+            expect(notice).to_have_text(str(NO_CONNECTION))
+        expect(notice).to_be_visible(visible=is_blocked)
+    page.close()

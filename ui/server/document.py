@@ -14,7 +14,7 @@ RESPONSE_HEADERS = (b"etag", b"last-modified", b"accept-ranges", b"content-lengt
 
 @dataclass(frozen=True, slots=True)
 class StyledDocument:
-    """Adds `css` and the links of ui.server.preloads to the document that a browser navigates to.
+    """Adds `css`, `body` and the links of ui.server.preloads to the document that a browser navigates to.
 
     Sent by the script, the style would come seconds after the first paint, and move everything. It is the first element of the body:
     Streamlit adds its own rules to the head, and of equal ones the last wins.
@@ -22,6 +22,7 @@ class StyledDocument:
 
     app: ASGIApp
     css: str
+    body: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _is_navigation(scope):
@@ -41,7 +42,7 @@ class StyledDocument:
                 if not message.get("more_body"):
                     links = preload_links(scope["path"]).encode()
                     styled = bytes(body).replace(b"</head>", links + b"</head>", 1)
-                    styled = styled.replace(b"<body>", f"<body><style>{self.css}</style>".encode(), 1)
+                    styled = styled.replace(b"<body>", f"<body><style>{self.css}</style>{self.body}".encode(), 1)
                     start["headers"].append((b"content-length", str(len(styled)).encode()))
                     await send(start)
                     await send({**message, "body": styled})

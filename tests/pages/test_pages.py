@@ -217,7 +217,7 @@ def test_many_routes_are_judged_after_the_page_and_pending_until_then(
 
 def test_a_past_range_has_the_routes_of_its_counted_logs_or_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
     app, now = replace(app_context.get_app_context()), utc_now()
-    monkeypatch.setattr(app_context, "_app_context", app)
+    monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: app}))
     monkeypatch.setattr("ui.endpoints.view.MAX_ROUTES_AT_ONCE", 10)
 
     def shown(start: int, end: int) -> str:
@@ -232,7 +232,8 @@ def test_a_past_range_has_the_routes_of_its_counted_logs_or_says_why_not(monkeyp
     app.background_routes.wait()
     judged = shown(60, 20)
     assert re.search(r"Routes judged by the access logs of [4-6] of \d\d min\.", judged) and "loading" not in judged
-    monkeypatch.setattr(app_context, "_app_context", replace(app, sources=replace(app.sources, logs=None)))
+    without_logs = replace(app, sources=replace(app.sources, logs=None))
+    monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: without_logs}))
     assert "Access logs are not configured: routes not judged." in shown(480, 360)
 
 

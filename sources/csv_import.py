@@ -17,7 +17,7 @@ import pandas as pd
 from domain import FLEETS, Series, Window, assemble, check_frame, empty_frame
 from domain.config.errors import closest
 from domain.frame import COLUMNS
-from domain.series import ALB_COUNTS, OWNERS, SPARSE_COUNTS, Owner, within_stat
+from domain.series import ALB_COUNTS, OWN_COUNTS, OWN_STATS, OWNERS, SPARSE_COUNTS, Owner, within_stat
 from domain.window import DAY_S, MINUTE_S, merge_windows
 
 SOURCE = "csv"
@@ -61,6 +61,7 @@ CsvIssueCode = Literal[
 
 _EPOCH = re.compile(r"\d+(\.0*)?")
 _LATENCY_STAT = re.compile(r"average|sample_count|p(?!0+(\.0*)?$)\d\d?(\.\d+)?|within_\d+(\.\d+)?s")
+_OWN_METRIC = re.compile(r"own\.[0-9a-f]{8}")  # of criteria of one's own, in an evidence file
 _WITHIN = re.compile(r"within_(\d+(\.\d+)?)s")
 # reports.evidence.data writes it before a name that a spreadsheet would execute.
 _FORMULA_ESCAPE = re.compile("'(?=[=+@\t\r-])")
@@ -210,7 +211,8 @@ def _parse_line(names: list[str], cells: list[str]) -> _Point:
     ts = _parse_minute(row["ts"])
     if fleet not in OWNERS:
         raise _InvalidLineError("unknown_fleet", given=fleet, close=closest(fleet, FLEETS))
-    if metric not in (TIDY_METRICS if is_tidy else METRICS):
+    is_own = is_tidy and _OWN_METRIC.fullmatch(metric)
+    if not is_own and metric not in (TIDY_METRICS if is_tidy else METRICS):
         raise _InvalidLineError("unknown_metric", given=metric, close=closest(metric, METRICS))
     if fleet not in (fleets := _fleets_with(metric)):
         raise _InvalidLineError("another_fleet", metric=metric, given=fleet, fleet=fleets[0])
@@ -234,7 +236,9 @@ def _fleets_with(metric: str) -> tuple[Owner, ...]:
 def _create_series(source: str, fleet: str, group: str, metric: str, stat: str) -> Series:
     unit = (
         "count"
-        if stat in ("sum", "sample_count", "minimum")
+        if stat in ("sum", "sample_count", "minimum", *OWN_COUNTS)
+        else ""
+        if stat == "value"
         else "fraction"
         if stat.startswith("within_") or metric == SHARE
         else "s"
@@ -274,7 +278,8 @@ def _parse_stat(metric: str, text: str) -> str:
     """The statistic in the tidy frame's spelling: "within_0.30s" → "within_0.3s"."""
     required = "sum" if metric in TIDY_COUNTS else "minimum" if metric.endswith("_hosts") else ""
     required = "configured" if metric == SHARE else required
-    if text != required if required else not _LATENCY_STAT.fullmatch(text):
+    known = OWN_STATS if _OWN_METRIC.fullmatch(metric) else (required,) if required else ()
+    if text not in known if known else not _LATENCY_STAT.fullmatch(text):
         raise _InvalidLineError("unknown_stat", given=text, metric=metric)
     within = _WITHIN.fullmatch(text)
     return within_stat(float(within[1])) if within else text
@@ -287,7 +292,7 @@ def _parse_value(stat: str, text: str) -> float:
         raise _InvalidLineError("not_a_number", given=text) from None
     if not math.isfinite(value):
         raise _InvalidLineError("not_finite", given=text)
-    if value < 0:
+    if value < 0 and stat != "value":
         raise _InvalidLineError("negative", given=text)
     if value > 1 and stat == "configured":
         raise _InvalidLineError("not_a_configured_share", given=text)

@@ -4,14 +4,17 @@ from itertools import permutations
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import Window, check_frame, epoch_s
+from domain import FLEETS, Criterion, Window, assemble, check_frame, epoch_s
 from messages.errors.csv import format_csv_issue
+from reports.evidence.data import to_csv
 from sources.csv_import import HEADER, MAX_ISSUES, CsvIssue, CsvIssueCode, read_csv
+from tests.factories.config_issues import own_table
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "csv" / "equal.csv"
 HEAD = ",".join(HEADER) + "\n"
@@ -29,6 +32,23 @@ def single_row(text: str) -> tuple[object, ...]:
     assert data.issues == ()
     (row,) = data.frame.itertuples()
     return int(row.ts.timestamp()), row.fleet, row.target_group, row.metric, row.stat, row.value, row.unit
+
+
+def test_criteria_of_ones_own_come_back_from_an_evidence_file() -> None:
+    tables = (own_table(name="アップロード", margin="5"), own_table(name="rate", kind="rate", margin="1pp"))
+    series = [
+        item for table in tables for fleet in FLEETS for item in Criterion.model_validate(table).series(fleet).values()
+    ]
+    n = len(series)
+    frame = assemble(series, np.arange(n), np.full(n, AT), np.where(np.arange(n) < 2, -2.5, 3.0), 60)
+    data = read_csv(to_csv(frame))
+    assert data.issues == () and len(data.frame) == n
+    written = {(row.fleet, row.target_group, row.metric, row.stat, row.unit, row.value) for row in frame.itertuples()}
+    assert {
+        (row.fleet, row.target_group, row.metric, row.stat, row.unit, row.value) for row in data.frame.itertuples()
+    } == written
+    (issue,) = issues_of(f"{HEAD}{AT},canary,own.0123abcd,value,1")  # only an evidence file has them
+    assert issue.code == "unknown_metric"
 
 
 def test_line_becomes_a_row_of_the_tidy_frame() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import FLEETS, Criterion, Window, assemble, check_frame, epoch_s
+from domain.frame import LABEL_COLUMNS
 from messages.errors.csv import format_csv_issue
 from reports.evidence.data import to_csv
 from sources.csv_import import HEADER, MAX_ISSUES, CsvIssue, CsvIssueCode, read_csv
@@ -41,7 +42,7 @@ def test_criteria_of_ones_own_come_back_from_an_evidence_file() -> None:
     ]
     n = len(series)
     frame = assemble(series, np.arange(n), np.full(n, AT), np.where(np.arange(n) < 2, -2.5, 3.0), 60)
-    data = read_csv(to_csv(frame))
+    data = read_csv(to_csv(frame.astype(dict.fromkeys(LABEL_COLUMNS, "object"))))
     assert data.issues == () and len(data.frame) == n
     written = {(row.fleet, row.target_group, row.metric, row.stat, row.unit, row.value) for row in frame.itertuples()}
     assert {

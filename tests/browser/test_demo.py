@@ -50,7 +50,7 @@ def test_the_blind_spot_is_prominent(demo_server: DashboardServer, open_page: Op
     assert highest(dashboard, "error_rate", "ECS no response") > 90  # %
     assert highest(dashboard, "error_rate", "ALB-generated 5xx, whole load balancer") > 1000  # a minute
     lane = dashboard.page.locator(".st-key-event_lane")
-    lane.locator(".annotation-text", has_text=re.compile("^●$")).hover()
+    lane.locator(".annotation-text", has_text="photo-ecs-green: no healthy").hover()
     expect(lane.locator(".hoverlayer")).to_contain_text("photo-ecs-green: no healthy host")
     # The canary's latency has a gap while nothing was answered.
     assert dashboard.chart("latency").evaluate(

@@ -48,7 +48,7 @@ def test_every_chart_shows_the_same_and_a_kind_can_be_hidden(demo_server: Dashbo
 def test_the_list_has_author_and_tool_of_a_weight_change(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server)
     open_episode(dashboard)
-    dashboard.page.get_by_text("Events (4)").click()
+    dashboard.page.locator("summary", has_text="Events (4)").click()
     rows = dashboard.page.locator("details[open] tbody tr")
     expect(rows).to_have_count(4)
     expect(rows.last).to_contain_text("weights: 5% → 10%")

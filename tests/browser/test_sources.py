@@ -172,7 +172,7 @@ def test_a_denied_mackerel_is_shown_and_cloudwatch_is_unaffected(
 ) -> None:
     running.services.mackerel.has_read_permission = False
     dashboard = open_page(running.server, f"{days_ago(2)}&source=mackerel", charts=0, clock=True)
-    dashboard.refresh_until(".sources span", "^denied ", within_ms=POLL_TIMEOUT_MS)
+    dashboard.refresh_until(".sources span", "^access denied ", within_ms=POLL_TIMEOUT_MS)
     expect_state(dashboard, "Mackerel", "access denied")
     dashboard.open(days_ago(1.5))  # requested at once, while the newest minutes are requested once a minute
     expect_state(dashboard, "CloudWatch", "OK")

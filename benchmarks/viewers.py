@@ -111,18 +111,19 @@ async def run_viewer(url: str, runs: list[PageRun], *, page: str = "", speed: fl
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """The first run of a page: seconds from the request until all of it was received, whether it has a title, and its exceptions."""
+    """The first run of a page: seconds from the request until all of it was received, whether it has a title, its exceptions, and its HTML."""
 
     duration_s: float
     received: int  # bytes
     has_title: bool
     exceptions: tuple[str, ...]
+    html: str = ""
 
 
 async def view_page(url: str, page: str = "", query: str = "", *, timeout_s: float = 120.0) -> PageView:
     """Opens a page of the server at `url` once, and closes it when it is complete. Raises TimeoutError."""
     stream = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
-    received, has_title, exceptions = 0, False, list[str]()
+    received, bodies, exceptions = 0, list[str](), list[str]()
     async with (
         asyncio.timeout(timeout_s),
         connect(stream, subprotocols=["streamlit"], max_size=None, compression=None) as socket,  # type: ignore[list-item]
@@ -133,11 +134,12 @@ async def view_page(url: str, page: str = "", query: str = "", *, timeout_s: flo
             received += len(data)
             message = ForwardMsg.FromString(data)
             element = message.delta.new_element
-            has_title |= "page-title" in element.html.body
+            bodies.append(element.html.body)
             if element.WhichOneof("type") == "exception":
                 exceptions.append(f"{element.exception.type}: {element.exception.message}")
             if message.WhichOneof("type") == "script_finished":
-                return PageView(time.monotonic() - start, received, has_title, tuple(exceptions))
+                html = "\n".join(bodies)
+                return PageView(time.monotonic() - start, received, "page-title" in html, tuple(exceptions), html)
     raise ConnectionError("The server closed the connection before the page was complete.")
 
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 import streamlit as st
+from markupsafe import Markup
 
 from domain import utc_now
 from messages import board as text
@@ -19,6 +20,7 @@ REFRESH_S = 5  # a row is read in the background, several a second
 
 def render() -> None:
     contexts = open_contexts()
+    st.html(Markup("<h1 class='page-title hidden'>{}</h1>").format(text.BOARD_TITLE))
     if slug := query_params().get("migration"):
         layout.warning(text.no_such_migration(slug))
     fragment(partial(_content, contexts), run_every=REFRESH_S)

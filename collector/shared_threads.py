@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -12,6 +12,7 @@ from collector.polling import PollTask
 
 MAX_THREADS = 16
 MAX_THREADS_OF_ONE = 4  # of one collector: a source that hangs does not delay other migrations
+MAX_THREADS_OF_SOURCE = 4  # of one source of all migrations: a service that hangs does not delay others
 MAX_LOG_THREADS = 2  # counting logs may take an hour, and the processor
 MAX_POLLS_PER_S = 12.0  # of all migrations; each is a few calls of an API
 SPREAD_S = 60.0  # over which the first polls of the migrations are spread, and thereby all later ones
@@ -58,7 +59,7 @@ class SharedThreads:
         self._collectors, self._max_threads, self._gap_s = collectors, max_threads, 1 / max_polls_per_s
         self._condition = threading.Condition()
         self._waiting: list[_Poll] = []
-        self._running: Counter[Collector | str] = Counter()
+        self._running: Counter[Hashable] = Counter()
         self._queue: SimpleQueue[_Poll | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._n_running, self._next_start, self._is_stopping = 0, 0.0, False
@@ -126,15 +127,12 @@ class SharedThreads:
     def _may_run(self, poll: _Poll) -> bool:
         if self._n_running >= self._max_threads:
             return False  # the end of a poll wakes the dispatcher
-        if poll.task.role == "logs" and self._running["logs"] >= MAX_LOG_THREADS:
-            return False
-        return self._running[poll.collector] < MAX_THREADS_OF_ONE
+        return all(self._running[key] < limit for key, limit in _limits(poll))
 
     def _count(self, poll: _Poll, change: int) -> None:
         self._n_running += change
-        self._running[poll.collector] += change
-        if poll.task.role == "logs":
-            self._running["logs"] += change
+        for key, _limit in _limits(poll):
+            self._running[key] += change
 
     def _wake(self) -> None:
         with self._condition:
@@ -155,6 +153,13 @@ class SharedThreads:
             with self._condition:
                 self.finish(poll)
                 self._condition.notify()
+
+
+def _limits(poll: _Poll) -> Iterator[tuple[Hashable, int]]:
+    """What a poll has in common with others, and how many of those may run at once."""
+    task = poll.task
+    yield poll.collector, MAX_THREADS_OF_ONE
+    yield ("logs", MAX_LOG_THREADS) if task.role == "logs" else ((task.source, task.role), MAX_THREADS_OF_SOURCE)
 
 
 def threads_for(collectors: Sequence[Collector], *, n_migrations: int) -> OwnThreads | SharedThreads:

@@ -10,7 +10,14 @@ import pytest
 from archive import Archive
 from collector.collector import Collector
 from collector.polling import PollTask
-from collector.shared_threads import MAX_LOG_THREADS, MAX_THREADS_OF_ONE, OwnThreads, SharedThreads, threads_for
+from collector.shared_threads import (
+    MAX_LOG_THREADS,
+    MAX_THREADS_OF_ONE,
+    MAX_THREADS_OF_SOURCE,
+    OwnThreads,
+    SharedThreads,
+    threads_for,
+)
 from sources.registry import Sources
 from tests.factories.archives import MIGRATION, open_archive
 
@@ -53,11 +60,13 @@ def test_polls_begin_at_a_limited_rate(archive: Archive) -> None:
     assert [take(threads, 10.0), take(threads, 10.0), take(threads, 10.5)] == ["a 0", 0.5, "a 1"]
 
 
-def test_threads_are_bounded_for_all_for_one_and_for_logs(archive: Archive) -> None:
+def test_threads_are_bounded_for_all_for_one_for_a_source_and_for_logs(archive: Archive) -> None:
     one = shared(Polls(archive, "a", 6), max_polls_per_s=1e9)
     assert sum(isinstance(take(one, 10.0 + number), str) for number in range(6)) == MAX_THREADS_OF_ONE
     every = shared(*(Polls(archive, name) for name in "abcd"), max_threads=3, max_polls_per_s=1e9)
     assert sum(isinstance(take(every, 100.0 + number), str) for number in range(4)) == 3
+    source = shared(*(Polls(archive, "a") for _migration in range(6)), max_polls_per_s=1e9)
+    assert sum(isinstance(take(source, 100.0 + number), str) for number in range(6)) == MAX_THREADS_OF_SOURCE
     logs = shared(*(Polls(archive, name, role="logs") for name in "abcd"), max_polls_per_s=1e9)
     assert sum(isinstance(take(logs, 100.0 + number), str) for number in range(4)) == MAX_LOG_THREADS
 

@@ -1,0 +1,53 @@
+"""Several migrations: the board is the first page, its links lead to one migration, and every link there keeps it."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.dashboard_page import OpenPage, open_subpage
+from tests.browser.running_dashboard import server_environment
+from tests.factories.dashboard_server import StartServer
+from tests.fakes.services import FakeServices
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def write_folder(services: FakeServices, folder: Path) -> Path:
+    """Two migrations, and a file that is no configuration."""
+    config = folder / "migrations"
+    config.mkdir()
+    for name in ("Photo service", "Orders"):
+        text = services.config(str(folder / "archive.db"), name=name, with_latency=False, backfill=False)
+        (config / f"{name}.toml").write_text(text, encoding="utf-8")
+    (config / "shop.toml").write_text("[migration\n")
+    return config
+
+
+def expect_migration(page: Page, path: str, name: str) -> None:
+    """That `page` shows a page of the migration, and says so in its URL."""
+    page.wait_for_url(f"**{path}?*migration={name.lower().replace(' ', '-')}*")
+    expect(page.locator("h1.page-title")).to_contain_text(name)
+
+
+def test_links_lead_from_the_board_to_a_migration_and_keep_it(
+    services: FakeServices, start_server: StartServer, open_page: OpenPage, tmp_path: Path
+) -> None:
+    server = start_server(server_environment(services, write_folder(services, tmp_path)))
+    page = open_subpage(open_page, server, "/").page
+    rows = page.locator(".board tbody tr")
+    expect(rows).to_have_count(2)
+    expect(page.locator(".error")).to_contain_text("shop.toml")
+    expect(rows.filter(has_text="Orders").locator("b")).to_be_visible(timeout=90_000)
+    page.get_by_role("link", name="Orders").click()
+    expect_migration(page, "/", "Orders")
+    page.get_by_role("link", name="Parity", exact=True).first.click()
+    expect_migration(page, "/parity", "Orders")
+    page.locator(".language a").click()  # loads the page again
+    expect(page.locator("html")).to_have_attribute("lang", "ja")
+    expect_migration(page, "/parity", "Orders")
+    page.locator("a[href^='/endpoints']").first.click()
+    expect_migration(page, "/endpoints", "Orders")
+    page.get_by_role("link", name="移行一覧").first.click()
+    expect(rows).to_have_count(2)
+    assert "migration=" not in page.url

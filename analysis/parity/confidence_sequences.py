@@ -302,7 +302,10 @@ def difference_llr(rates: RunningRates, difference: FloatArray) -> tuple[FloatAr
     expected_b = rates.exposure_b * _positive_root(b, product_b, root) / (2 * exposure)
     expected_c = rates.exposure_c * _positive_root(c, product_c, root) / (2 * exposure)
     llr = _deviance(rates.events_b, expected_b) + _deviance(rates.events_c, expected_c)
-    return llr, rates.exposure_c * (1 - _safe_divide(rates.events_c, expected_c))
+    # The two are equal, unless one of the rates can only be 0: then it cannot change.
+    slope_b = rates.exposure_b * (_safe_divide(rates.events_b, expected_b) - 1)
+    slope_c = rates.exposure_c * (1 - _safe_divide(rates.events_c, expected_c))
+    return llr, np.where(expected_c > 0, slope_c, slope_b)
 
 
 def log_ratio_llr(rates: RunningRates, log_ratio: FloatArray) -> tuple[FloatArray, FloatArray]:

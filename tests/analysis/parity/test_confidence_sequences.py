@@ -8,6 +8,7 @@ import pytest
 from analysis.parity.confidence_sequences import (
     RunningRates,
     difference_bounds,
+    difference_llr,
     log_ratio_bounds,
     mean_bounds,
     running_differences,
@@ -71,6 +72,16 @@ def test_at_a_bound_the_likelihood_has_fallen_by_the_boundary(totals: tuple[floa
     boundary = (1 + x) / x * (math.log1p(x) / 2 + math.log(20))
     assert top - likelihood(low) == pytest.approx(boundary, rel=0.01)
     assert top - likelihood(high) == pytest.approx(boundary, rel=0.01)
+
+
+@pytest.mark.parametrize(("b", "c"), [(40, 90), (1000, 0), (0, 1000), (0, 0)])
+@pytest.mark.parametrize("difference", [-0.2, -0.07, -0.02, 0.02, 0.07, 0.2])
+def test_the_slope_is_that_of_the_likelihood_without_events_too(b: float, c: float, difference: float) -> None:
+    rates, step = rates_of(b, 10_000, c, 20_000), 1e-7
+    below, above = (float(difference_llr(rates, np.array([difference + by]))[0][0]) for by in (-step, step))
+    assert float(difference_llr(rates, np.array([difference]))[1][0]) == pytest.approx(
+        (above - below) / (2 * step), rel=1e-4
+    )
 
 
 def test_a_ratio_is_unbounded_while_one_side_has_no_events() -> None:

@@ -1,6 +1,7 @@
 """Scripts and styles that browsers keep forever, compressed with brotli: a sixth smaller than with gzip, and sent from memory."""
 
 import asyncio
+import posixpath
 from dataclasses import dataclass
 
 import brotli
@@ -9,9 +10,8 @@ from ui.server.asgi import ASGIApp, Event, Receive, Scope, Send, header_values
 
 PREFIXES = ("/static/", "/assets/")
 MEDIA_TYPES = ("text/javascript", "application/javascript", "text/css")
-QUALITY = (
-    10  # two seconds of processor time for the megabytes of a first visit; 11 takes twice as long for one per cent
-)
+# Two seconds of processor time for the megabytes of a first visit; 11 takes twice as long for one per cent.
+QUALITY = 10
 MIN_BYTES = 1000
 
 
@@ -24,7 +24,8 @@ class _Compressed:
 class KeptScripts:
     """The middleware. What was requested once is compressed in a thread, one after the other; until then, the response is that of the application.
 
-    What is kept is bounded by the files that exist, which never change: those with `immutable` in their cache-control.
+    What is kept is bounded by the files that exist, which never change: those with `immutable` in their cache-control. Other spellings of a path
+    ("/static/./js/…"), of which there is no end, are left to the application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -75,7 +76,10 @@ class KeptScripts:
 
 
 def _may_be_kept(scope: Scope) -> bool:
-    if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(PREFIXES):
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    path = scope["path"]
+    if not path.startswith(PREFIXES) or posixpath.normpath(path) != path:
         return False
     codings = ",".join(header_values(scope, b"accept-encoding")).split(",")
     return "br" in [coding.strip() for coding in codings]

@@ -76,10 +76,12 @@ def test_the_application_is_not_to_compress_what_is_kept() -> None:
         (Application(media_type="image/png"), {}),
         (Application(cache_control="no-cache"), {}),
         (Application(), {"path": "/_stcore/host-config"}),
+        (Application(), {"path": "/static/./js/a.js"}),
+        (Application(), {"path": "/static//js/a.js"}),
         (Application(), {"accept": "gzip"}),
         (Application(), {"method": "HEAD"}),
     ],
-    ids=["missing", "image", "may change", "no asset", "no brotli", "HEAD"],
+    ids=["missing", "image", "may change", "no asset", "another spelling", "double slash", "no brotli", "HEAD"],
 )
 def test_everything_else_comes_from_the_application(application: Application, request_options: dict[str, str]) -> None:
     async def check() -> None:

@@ -7,10 +7,13 @@ import numpy as np
 
 from archive.metrics.rows import NO_ROWS, CoveredByCode, Integers, Mask, Rows, Values, overlapping
 from domain import Series, Window
+from domain.series import OWN_COUNTS
 from domain.window import MINUTE_S, merge_windows
 
 ROLLUP_S = 600  # the length of a stored rollup; longer buckets are made of rollups
-ADDITIVE_STATS = frozenset({"sum", "sample_count"})  # buckets have their sum; the median of other statistics
+ADDITIVE_STATS = frozenset(
+    {"sum", "sample_count", *OWN_COUNTS}
+)  # buckets have their sum; the median of other statistics
 
 _BUCKET_LENGTHS_S = tuple(minutes * MINUTE_S for minutes in (1, 2, 5, 10, 20, 30, 60, 120, 180, 240, 360, 720, 1440))
 _COLUMNS = ("code", "ts", "value", "low", "high", "periods")

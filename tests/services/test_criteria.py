@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from archive import Archive
+from archive.metrics.downsampling import ADDITIVE_STATS
 from collector.collector import Collector, CollectorConfig
 from domain import Criterion, Migration, Window
+from domain.series import OWN_COUNTS
 from services.criteria import criteria_key
 from services.evaluation import evaluate_archived
 from services.live import live_data
@@ -150,3 +152,7 @@ def test_polls_are_bounded(archive: Archive, sources: Sources, mackerel: FakeMac
         if task.source == "mackerel_criteria":
             collector.run_task(task)
     assert len(mackerel.requests) <= 6  # one for each metric
+
+
+def test_counts_are_summed_in_a_long_window() -> None:
+    assert set(OWN_COUNTS) <= ADDITIVE_STATS

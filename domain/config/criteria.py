@@ -30,6 +30,7 @@ _STATISTIC = r"Average|Sum|Minimum|Maximum|SampleCount|(p|tm|wm|tc|ts)\d{1,2}(\.
 _MATH_ID = re.compile(r"[a-z][a-zA-Z0-9_]{0,99}")
 _QUOTIENT = re.compile(r"(?:100\s*\*\s*)?(?P<events>[a-z]\w*)\s*/\s*(?P<total>[a-z]\w*)(?:\s*\*\s*100)?")
 MAX_MATH_METRICS = 10
+COUNT_STATISTICS = ("Sum", "SampleCount")
 
 CriterionSource = Literal["mackerel", "cloudwatch"]
 CriterionQuantity = Literal[
@@ -172,9 +173,16 @@ class Criterion(ConfigTable):
         for query in queries:
             if isinstance(query, str) != (self.source == "mackerel"):
                 raise config_error("query_of_another_source", given=self.source)
-            if self.kind == "rate" and isinstance(query, CloudWatchQuery) and query.quotient is None:
-                raise config_error("not_a_quotient", given=self.name)
+            if self.kind == "rate" and isinstance(query, CloudWatchQuery):
+                self._check_quotient(query)
         return self
+
+    def _check_quotient(self, query: CloudWatchQuery) -> None:
+        if query.quotient is None:
+            raise config_error("not_a_quotient", given=self.name)
+        for metric in query.quotient:
+            if metric.statistic not in COUNT_STATISTICS:
+                raise config_error("not_counts", given=metric.statistic)
 
     @model_validator(mode="after")
     def _check_unit(self) -> Self:

@@ -65,6 +65,7 @@ ConfigIssueCode = Literal[
     "not_a_math_id",
     "not_a_statistic",
     "not_a_quotient",  # of a criterion of the kind "rate"
+    "not_counts",  # the two of such a quotient
     "bad_expression",
     "cloudwatch_without_aws",
     "margin_of_a_value",
@@ -153,6 +154,7 @@ _KEY_OF_CODE: dict[str, str] = {
     "criterion_without_query": "baseline",
     "query_of_another_source": "baseline",
     "not_a_quotient": "baseline",
+    "not_counts": "baseline",
     "rule_in_a_zone": "timezone",
     "path_and_bucket": "bucket",
     "prefix_without_bucket": "prefix",

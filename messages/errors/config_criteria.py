@@ -89,6 +89,10 @@ TEXTS: dict[str, tuple[LazyText, LazyText]] = {
         lazy('Use `divide(a, b)` or `scale(divide(a, b), 100)` for Mackerel, `math = "a / b"` for CloudWatch, or `kind = '
 '"value"`.'),
     ),
+    "not_counts": (
+        lazy("A rate needs two counts, and a `statistic` is {given}."),
+        lazy('Set `statistic = "Sum"` (or "SampleCount") for both metrics of the quotient, or use `kind = "value"`.'),
+    ),
     "too_many_criteria": (
         lazy("There are {given} criteria of your own, and at most {limit} are read."),
         lazy("Keep those that matter: with more criteria, each takes longer to decide."),

@@ -34,6 +34,8 @@ def job_table(**keys: Any) -> dict[str, Any]:
 
 
 CPU: dict[str, Any] = {"namespace": "AWS/ECS", "name": "CPUUtilization", "dimensions": {"ClusterName": "photo"}}
+COUNT = CPU | {"statistic": "Sum"}
+RATE: dict[str, Any] = {"math": "a / b", "metrics": {"a": COUNT, "b": COUNT}}
 
 
 def own_table(**keys: Any) -> dict[str, Any]:
@@ -178,6 +180,13 @@ CONFIG_ISSUES: list[InvalidConfig] = [
         "criteria.0.baseline",
         "not_a_quotient",
         {"given": "uploads"},
+    ),
+    (
+        "criteria.0",
+        own_table(source="cloudwatch", baseline=RATE, canary=RATE | {"metrics": {"a": COUNT, "b": CPU}}, kind="rate", margin="1pp"),
+        "criteria.0.baseline",
+        "not_counts",
+        {"given": "Average"},
     ),
     ("criteria.0", own_table(margin="1pp"), "criteria.0.margin", "margin_of_a_value", {"given": "1 pp", "metric": "uploads"}),
     ("criteria.0", own_table(kind="rate", margin="5ms"), "criteria.0.margin", "margin_of_another_unit", {"fits": "pp / %"}),

@@ -7,7 +7,7 @@ import pytest
 from domain import Criterion
 from domain.series import FLEETS
 from tests.factories.config import config_issues, config_with, make_migration
-from tests.factories.config_issues import CPU, own_table
+from tests.factories.config_issues import COUNT, CPU, own_table
 
 
 def own(**keys: Any) -> Criterion:
@@ -64,7 +64,7 @@ def test_metrics_that_every_migration_has_have_no_series() -> None:
 
 @pytest.mark.parametrize("math", ["a / b", "100 * a / b", "a/b*100", " a  /  b "])
 def test_a_quotient_of_two_metrics_is_a_rate(math: str) -> None:
-    query = {"math": math, "metrics": {"a": CPU, "b": CPU | {"name": "MemoryUtilization"}}}
+    query = {"math": math, "metrics": {"a": COUNT, "b": COUNT | {"name": "MemoryUtilization"}}}
     criterion = own(source="cloudwatch", baseline=query, canary=query, kind="rate", margin="1pp")
     parts = criterion.query("baseline").quotient  # type: ignore[union-attr]
     assert parts and [part.name for part in parts] == ["CPUUtilization", "MemoryUtilization"]

@@ -11,7 +11,7 @@ from botocore.stub import ANY, Stubber
 from domain import Window
 from sources.aws.cloudwatch_criteria import CloudWatchCriteria
 from tests.factories.config import make_migration
-from tests.factories.config_issues import CPU, own_table
+from tests.factories.config_issues import COUNT, CPU, own_table
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 WINDOW = Window.last(3, now=NOW)
@@ -49,9 +49,9 @@ def rows(pull: Any) -> list[tuple[str, str, int, float]]:
     )
 
 
-def stat(name: str) -> dict[str, Any]:
+def stat(name: str, statistic: str = "Average") -> dict[str, Any]:
     metric = {"Namespace": "AWS/ECS", "MetricName": name, "Dimensions": [{"Name": "ClusterName", "Value": "photo"}]}
-    return {"Metric": metric, "Period": 60, "Stat": "Average"}
+    return {"Metric": metric, "Period": 60, "Stat": statistic}
 
 
 def test_a_metric_by_namespace_name_and_dimensions(stub: Stubber) -> None:
@@ -84,11 +84,11 @@ def test_metric_math_is_calculated_by_cloudwatch(stub: Stubber) -> None:
 
 
 def test_a_rate_is_read_as_its_counts_and_events_that_did_not_occur_are_0(stub: Stubber) -> None:
-    math = {"math": "100 * a / b", "metrics": {"a": CPU | {"name": "Failed"}, "b": CPU | {"name": "All"}}}
+    math = {"math": "100 * a / b", "metrics": {"a": COUNT | {"name": "Failed"}, "b": COUNT | {"name": "All"}}}
     names = ("Failed", "All", "Failed", "All")
     expect(
         stub,
-        [{"Id": f"q{i}", "MetricStat": stat(name)} for i, name in enumerate(names)],
+        [{"Id": f"q{i}", "MetricStat": stat(name, "Sum")} for i, name in enumerate(names)],
         result("q0", 1, None, None),
         result("q1", 10, 20, None),
         result("q2"),

@@ -21,7 +21,8 @@ REFRESH_S = 5  # a row is read in the background, several a second
 def render() -> None:
     contexts = open_contexts()
     st.html(Markup("<h1 class='page-title hidden'>{}</h1>").format(text.BOARD_TITLE))
-    if slug := query_params().get("migration"):
+    slug = query_params().get("migration")
+    if slug and slug not in contexts.by_slug:  # a link to the board in a new tab has the migration of its page
         layout.warning(text.no_such_migration(slug))
     fragment(partial(_content, contexts), run_every=REFRESH_S)
     for error in contexts.errors:

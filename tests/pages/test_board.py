@@ -98,6 +98,18 @@ def test_an_unknown_migration_leads_to_the_board(contexts: AppContexts) -> None:
     assert "No migration “nope”. Choose one of these." in body and "class='cards'" in body
 
 
+def test_the_board_in_a_new_tab_does_not_miss_the_migration_of_the_link(contexts: AppContexts) -> None:
+    def board_page() -> None:
+        from pages import board
+
+        board.render()
+
+    test = AppTest.from_function(board_page, default_timeout=60)
+    test.query_params["migration"] = "orders-api"
+    body = html(test.run())
+    assert "class='cards'" in body and "No migration" not in body
+
+
 def test_with_one_migration_there_is_no_board(demo: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_context, "_contexts", AppContexts({"photo-service-demo": demo}))
     body = html(open_router())

@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from html import unescape
 from typing import Any
 
@@ -12,6 +13,7 @@ import boto3
 from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
@@ -83,6 +85,7 @@ def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_att
     """
     botocore_session = get_session()
     botocore_session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=parse_time)
+    botocore_session.register_component("data_loader", _service_models())
     session = boto3.Session(profile_name=aws.profile or None, region_name=aws.region, botocore_session=botocore_session)
     session.events.register("before-sign", _register_credentials)
     config = Config(
@@ -103,6 +106,13 @@ def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_att
         if isinstance(error, ValueError):  # "Invalid endpoint: …", from AWS_ENDPOINT_URL
             raise exceptions.InvalidEndpointConfigurationError(msg=str(error)) from error
         raise
+
+
+@cache
+def _service_models() -> Loader:
+    """boto3's descriptions of the services, read once for all clients: those of three services take megabytes and a tenth of a second."""
+    loader: Loader = get_session().get_component("data_loader")
+    return loader
 
 
 def _register_credentials(request_signer: Any, **_: object) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
+from botocore.loaders import JSONFileLoader
 from botocore.parsers import ResponseParserError
 
 from domain import Aws
@@ -141,6 +142,12 @@ def test_client_has_short_timeouts_and_adaptive_retries() -> None:
     assert config.retries == {"mode": "adaptive", "total_max_attempts": 3}
     config = create_client("cloudwatch", PHOTO, read_timeout_s=0.2, max_attempts=1).meta.config
     assert (config.read_timeout, config.retries["total_max_attempts"]) == (0.2, 1)
+
+
+def test_descriptions_of_services_are_read_once_for_all_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    create_client("cloudwatch", PHOTO)
+    monkeypatch.setattr(JSONFileLoader, "load_file", lambda *_arguments: pytest.fail("read again"))
+    create_client("cloudwatch", PHOTO)
 
 
 def test_client_honours_the_endpoint_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,7 +211,9 @@ def endpoints_json(migration: Migration, report: EndpointsReport) -> dict[str, A
         "hidden_regressions": [endpoint.route for endpoint in endpoints.hidden_regressions] if endpoints else [],
         **(pick(endpoints, *counts) if endpoints else dict.fromkeys(counts, 0)),
         "target_groups": list(report.view.target_groups) if report.view else [],
-        "default_criteria": endpoints.total.judgement.default_criteria if endpoints else not migration.criteria,
+        "default_criteria": endpoints.total.judgement.default_criteria
+        if endpoints
+        else len(migration.criteria) == len(migration.own_criteria),
         "problems": problems_json(progress.problems),
     }
 

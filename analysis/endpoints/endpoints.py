@@ -141,9 +141,10 @@ def judge_endpoints(
     The judge is that of the Parity page, applied to one route at a time. Alarms are corrected for routes and criteria (`route_comparisons`), so that
     the probability of any false alarm stays ≤ 5 %; parity needs no correction. `status` restricts to a class of status codes (2 to 5): latency is
     that of its answers, and they are the errors; for 2xx and 3xx only latency is judged. `before_route` is called before each route
-    is judged, and may raise to give up.
+    is judged, and may raise to give up. Criteria of one's own do not apply; without any others, DEFAULT_CRITERIA do.
     """
-    chosen = _applicable_criteria(tuple(criteria) or DEFAULT_CRITERIA, status)
+    criteria = tuple(criterion for criterion in criteria if not criterion.is_own)  # no log line has their metrics
+    chosen = _applicable_criteria(criteria or DEFAULT_CRITERIA, status)
     rows, code, all_names, unassigned = _parse_counts(counts, fleet_by_group, window, status)
     judgeable_after = _judgeable_after(rows, code, len(all_names), window.minutes)
     comparisons = route_comparisons(judgeable_after, window.minutes, len(chosen))

@@ -21,6 +21,7 @@ from analysis.series.quantiles import Percentile
 from domain import Criterion, FleetName, Margin
 from domain.log_counts import COUNTS, NO_STATUS, UNANSWERED_MS
 from domain.route_templates import OTHER_ROUTE
+from tests.factories.config_issues import own_table
 from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, busy_route, count_row, count_table, first_minutes
 
 ERRORS = Criterion(metric="error_rate", margin=Margin(value=0.1, unit="pp"), critical=True)
@@ -65,6 +66,19 @@ def test_a_small_table_by_hand() -> None:
     )
     assert report.total.route == ALL_ROUTES and report.total.requests == 145 and report.unassigned_requests == 5
     assert report.n_judged == 0  # a single minute is not enough
+
+
+def test_routes_are_judged_without_criteria_of_ones_own() -> None:
+    own = Criterion.model_validate(own_table())
+    rows = busy_route(60, 100)
+    for status in (None, 5):
+        reports = [
+            judge_endpoints(count_table(rows), FLEET_OF, first_minutes(60), criteria, status=status)
+            for criteria in ((ERRORS, own, P95), (ERRORS, P95), (own,), ())
+        ]
+        judgements = [report.total.judgement for report in reports]
+        assert judgements[0] == judgements[1] and judgements[2] == judgements[3]
+        assert [judgement.default_criteria for judgement in judgements] == [False, False, True, True]
 
 
 def test_route_with_one_request_comes_after_those_with_thousands() -> None:

@@ -29,6 +29,7 @@ from tests.fakes.traffic_model import SteadyTraffic
 MAX_CPU_PERCENT, MAX_PAGE_RATIO = 25.0, 1.5
 GREEN = "photo-ecs-green"
 FILL_TIMEOUT_S = 900.0
+FILL_CALLS = 8  # 24 h in chunks of three
 SETTLE_S = 75.0  # until the first polls, which are spread over a minute, are over
 POLLS = 2  # of each migration, a minute apart, whose queries are counted
 
@@ -158,17 +159,9 @@ def measure_board(
 
 
 def wait_until_filled(server: BenchmarkServer, n: int) -> None:
-    """Until CloudWatch was asked for a day of all migrations, and then for nothing more than the newest minutes."""
-    before = [0, time.monotonic()]
-
-    def is_quiet() -> bool:
-        calls, now = server.cloudwatch.calls, time.monotonic()
-        if calls - before[0] > n * 0.2:  # more than the refreshes of a few seconds
-            before[:] = [calls, now]
-        return now - before[1] > 8
-
-    wait_until(lambda: server.cloudwatch.calls > 0, timeout_s=60)
-    wait_until(is_quiet, timeout_s=FILL_TIMEOUT_S)
+    """Until CloudWatch was asked for a day of all migrations."""
+    before = server.cloudwatch.calls
+    wait_until(lambda: server.cloudwatch.calls - before >= n * FILL_CALLS, timeout_s=FILL_TIMEOUT_S)
 
 
 def wait_until_read(server: BenchmarkServer) -> float:

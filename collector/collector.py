@@ -29,6 +29,10 @@ MAX_PENDING_WINDOWS = 32  # the oldest requests are dropped
 EVENT_HISTORY_S = 120 * DAY_S  # backfilled without a configured start
 EVENT_OVERLAP_S = HOUR_S
 EVENT_BACKFILL_INTERVAL_S = 2
+TRAFFIC_INTERVAL_S = 15
+MAX_FREQUENT_TRAFFIC = (
+    10  # migrations; more of them share the calls of so many: each poll has nine, and AWS limits those of an account
+)
 IDLE_WAIT_S = 3600.0  # until a request wakes the task
 LOGS_PROGRESS_S = HOUR_S  # of downloading and counting one batch of access logs, at most
 
@@ -47,7 +51,7 @@ class CollectorConfig:
     migration: str = ""
     horizon_minutes: int = 1440
     chunk_minutes: int = 180
-    traffic_interval_s: int = 15
+    traffic_interval_s: int = TRAFFIC_INTERVAL_S
     metrics_interval_s: int = 60
     events_interval_s: int = 60
     backfill: bool = False
@@ -62,6 +66,7 @@ class CollectorConfig:
         logs = migration.access_logs
         return cls(
             migration.name,
+            traffic_interval_s=max(TRAFFIC_INTERVAL_S, TRAFFIC_INTERVAL_S * n_sharing // MAX_FREQUENT_TRAFFIC),
             backfill=migration.backfill,
             since_s=migration.since_s,
             route_templates=tuple(logs.routes) if logs else (),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from archive import Archive
-from collector.collector import Collector
+from collector.collector import Collector, CollectorConfig
 from collector.polling import PollTask
 from collector.shared_threads import (
     MAX_LOG_THREADS,
@@ -133,3 +133,8 @@ def test_threads_run_polls_until_they_are_stopped(archive: Archive) -> None:
 def test_a_migration_alone_has_threads_of_its_own(archive: Archive) -> None:
     assert isinstance(threads_for([Collector(archive, Sources())], n_migrations=1), OwnThreads)
     assert isinstance(threads_for([Collector(archive, Sources())], n_migrations=2), SharedThreads)
+
+
+@pytest.mark.parametrize(("n", "interval_s"), [(1, 15), (10, 15), (50, 75)])
+def test_many_migrations_share_the_calls_for_weights(n: int, interval_s: int) -> None:
+    assert CollectorConfig.from_migration(MIGRATION, n_sharing=n).traffic_interval_s == interval_s

@@ -19,7 +19,7 @@ from services.live import TrafficStatus
 from ui.app_context import AppContext
 from ui.layout import format_ago
 
-MAX_WEIGHTS_AGE_S = 60  # they are read every 15 s
+MAX_WEIGHTS_AGE_INTERVALS = 4  # of their polls
 
 Fact = tuple[str, str]  # CSS class, text
 TooltipFact = tuple[str, str, str]
@@ -38,7 +38,8 @@ def split_bar(app: AppContext, status: TrafficStatus, now: datetime, facts: Sequ
     split, ratio = traffic.split, comparable_ratio(status)
     observed = ratio.observed_share if ratio else None
     match: tuple[TooltipFact, ...] = ()
-    is_old = status.read_at is not None and now.timestamp() - status.read_at > MAX_WEIGHTS_AGE_S
+    max_age_s = MAX_WEIGHTS_AGE_INTERVALS * app.collector.config.traffic_interval_s
+    is_old = status.read_at is not None and now.timestamp() - status.read_at > max_age_s
     if ratio and not is_old and not _metrics_down(app, ratio):
         css, sign = _MATCHES[ratio.verdict]
         match = ((css, f"{sign} {hero.split(ratio.verdict)}", _sample_ratio_sentence(app.migration, traffic, ratio)),)

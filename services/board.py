@@ -10,7 +10,7 @@ from functools import partial
 
 from archive import Archive, ArchiveError, ArchiveProblem
 from domain import Clock, Migration, utc_now
-from services.evaluation import Evaluation, evaluate_archived
+from services.evaluation import Evaluation, RoutesOf, evaluate_archived
 from services.freshness import provisional_from
 from services.live import TrafficStatus, as_of, read_sample_ratio, traffic_status
 from services.phases import read_phases
@@ -34,12 +34,14 @@ class BoardRow:
     problem: ArchiveProblem | None = None
 
 
-def read_row(archive: Archive, migration: Migration, source: str, *, now: datetime) -> BoardRow:
-    """The row of a migration by what is archived of `source`."""
+def read_row(
+    archive: Archive, migration: Migration, source: str, *, now: datetime, routes_of: RoutesOf | None = None
+) -> BoardRow:
+    """The row of a migration by what is archived of `source`. `routes_of`: see evaluate_archived."""
     try:
         data_time = as_of(archive, source, now)
         phase = read_phases(archive, source, now=data_time)[-1]
-        evaluation = evaluate_archived(archive, migration, source, phase, now=data_time)
+        evaluation = evaluate_archived(archive, migration, source, phase, now=data_time, routes_of=routes_of)
         until = provisional_from(migration, data_time.timestamp())
         traffic = traffic_status(archive, until=until, sample_ratio=partial(read_sample_ratio, archive, source))
     except ArchiveError as error:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from analysis import Judgement, Phase, PhaseOutcome
 from analysis.parity.context import JudgeContext
 from analysis.parity.verdicts import close_judgement
 from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
+from archive.access_logs.store import ACCESS_LOGS
 from domain import FLEETS, FleetName, Migration, Window
 from domain.decision import EXIT_CODES, ReasonedDecision, RoutesState
 from domain.series import is_request_count
@@ -23,10 +25,12 @@ from services.freshness import final_until, provisional_from
 from services.live import read_sample_ratio, traffic_status
 from services.parity import WindowJudgement, judge_result, judge_window
 from services.phases import PhaseCounts, count_phase, known_phases, read_phases
+from services.versioned_cache import VersionedCache
 from sources.base import MetricSource, Problem
 
 MAX_JUDGED_DATA_AGE_S = 15 * MINUTE_S
 CURRENT_PHASE = ("", "current")
+RoutesOf = Callable[[Window, bool], RoutesState]  # of a window of access logs, by whether any of it was counted
 EXIT_UNAVAILABLE = EXIT_CODES["no_data"]
 
 
@@ -198,14 +202,24 @@ def evaluate_archived(
     phase: Phase,
     *,
     now: datetime,
+    routes_of: RoutesOf | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """The evaluation of a phase by what is archived, without its counts. `checkpoint` may raise to give up. Raises ArchiveError."""
+    """The evaluation of a phase by what is archived, without its counts. `checkpoint` may raise to give up. Raises ArchiveError.
+
+    `routes_of`: of the running phase; without it, any counted log is enough.
+    """
     judged = judge_window(archive, migration, source, phase.judged_window, now=now, canary_share=phase.canary_share)
-    endpoints = judge_logs(archive, migration, log_window(phase.window), checkpoint=checkpoint)
+    logs = log_window(phase.window)
     routes: RoutesState = "judged"
-    if endpoints is None and not phase.is_over and (migration.access_logs or migration.demo):
-        routes = "pending"
+    if phase.is_over:
+        endpoints = judge_logs(archive, migration, logs, checkpoint=checkpoint)
+    else:
+        endpoints = _judge_current_logs(archive, migration, logs, checkpoint)
+        if routes_of:
+            routes = routes_of(logs, endpoints is not None)
+        elif endpoints is None and (migration.access_logs or migration.demo):
+            routes = "pending"
     circumstances = archived_circumstances(
         archive, migration, source, endpoints, routes=routes, now=now, is_over=phase.is_over
     )
@@ -215,6 +229,18 @@ def evaluate_archived(
         circumstances = replace(circumstances, no_data=missing_data(newest, now=now), alarms=alarms)
     evaluation = build_evaluation(judged, migration, source, circumstances, phase=phase)
     return replace(evaluation, phase_number=phase.number)
+
+
+def _judge_current_logs(
+    archive: Archive, migration: Migration, window: Window, checkpoint: Callable[[], None]
+) -> EndpointsView | None:
+    """`judge_logs`, cached until the window moves or logs are counted."""
+    cache = _current_logs.setdefault(archive, VersionedCache())
+    version = window, migration.criteria, archive.change_counter(ACCESS_LOGS)
+    endpoints = cache.get(CURRENT_PHASE, version)
+    if endpoints is None and (endpoints := judge_logs(archive, migration, window, checkpoint=checkpoint)):
+        cache.put(CURRENT_PHASE, version, endpoints)
+    return endpoints
 
 
 def build_evaluation(
@@ -280,3 +306,6 @@ def missing_data(result: MetricsResult, *, now: datetime) -> Literal["unavailabl
     if result.data_until is None:
         return "unavailable" if is_stale or result.problems or result.archive_problem else None
     return "stale" if is_stale else None
+
+
+_current_logs: WeakKeyDictionary[Archive, VersionedCache[EndpointsView]] = WeakKeyDictionary()

@@ -13,12 +13,14 @@ import streamlit as st
 from streamlit.runtime.caching.cache_utils import CachedFunc
 
 from archive import Archive, ArchiveError, BatchArchive, SourceState
+from collector.access_log_ingest import routes_state
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig
 from collector.polling import silent_sources
 from collector.shared_threads import OwnThreads, SharedThreads, threads_for
 from domain import Configuration, ConfigurationError, Migration, Window
 from domain.config.server import ServerSettings
+from domain.decision import RoutesState
 from domain.hosts import normalize_host
 from services.alarms import alarm_saver
 from services.background_routes import BackgroundRoutes
@@ -92,7 +94,13 @@ class AppContext:
 
     def board_row(self, now: datetime) -> BoardRow:
         """The migration by what is archived of its first source."""
-        return read_row(self.archive, self.migration, self.source_names[0], now=now)
+        source, routes_of = self.source_names[0], self._routes_of if self.sources.logs else None
+        return read_row(self.archive, self.migration, source, now=now, routes_of=routes_of)
+
+    def _routes_of(self, logs: Window, has_counts: bool) -> RoutesState:
+        """As the Live page has it, which also has them counted."""
+        self.collector.request_access_logs(logs)
+        return routes_state(self.collector.ingest_progress(logs), has_counts=has_counts)
 
     def request_window(self, window: Window, source: str) -> None:
         """Has the metrics of a source and all events fetched. Returns at once."""

@@ -10,7 +10,9 @@ from archive import Archive, MetricsResult
 from archive.events.source_state import SourceState
 from domain import Event, Window
 from domain.config.access_logs import AccessLogs
+from domain.decision import RoutesState
 from services.decision import read_circumstances
+from services.endpoints import log_window
 from services.evaluation import evaluate_archived, missing_data
 from services.live import TrafficStatus
 from services.phases import read_phases
@@ -107,6 +109,25 @@ def test_the_running_phase_awaits_configured_logs(tmp_path: Path) -> None:
         ):
             evaluation = evaluate_archived(archive, each, "mackerel", phase, now=MIGRATION_NOW)
             assert evaluation.circumstances.routes == expected
+
+
+def test_a_collector_says_how_far_the_logs_of_the_running_phase_are_counted(tmp_path: Path) -> None:
+    asked = list[tuple[Window, bool]]()
+
+    def routes_of(logs: Window, has_counts: bool) -> RoutesState:
+        asked.append((logs, has_counts))
+        return "unreadable"
+
+    with archived_migration(tmp_path) as archive:
+        *_, past, running = read_phases(archive, "mackerel", now=MIGRATION_NOW)
+        states = [
+            evaluate_archived(
+                archive, make_migration(), "mackerel", phase, now=MIGRATION_NOW, routes_of=routes_of
+            ).circumstances.routes
+            for phase in (past, running)
+        ]
+    assert states == ["judged", "unreadable"]
+    assert asked == [(log_window(running.window), False)]
 
 
 def test_phases_of_the_past_have_their_own_decision(tmp_path: Path) -> None:

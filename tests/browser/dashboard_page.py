@@ -178,6 +178,9 @@ class DashboardPage:
         return self.page.get_by_role("combobox", name="Refresh")
 
     def choose_refresh(self, choice: str) -> None:
+        # A list that has just opened is closed by the event of scrolling to it, which comes a frame later.
+        self.refresh_choice.scroll_into_view_if_needed()
+        self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         self.refresh_choice.click()
         self.page.get_by_role("option", name=f"⟳ {choice}", exact=True).click()
 

@@ -1,5 +1,6 @@
-"""Every page satisfies all rules of axe-core in both themes and on a phone, its popovers too; at 200 % zoom it does not scroll sideways,
-spaced text is not cut, and forced colours leave what colours say.
+"""Every page satisfies all rules of axe-core in both themes and on a phone, its popovers too.
+
+At 200 % zoom it does not scroll sideways, spaced text is not cut, and forced colours leave what colours say.
 """
 
 from typing import Any

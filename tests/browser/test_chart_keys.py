@@ -85,6 +85,7 @@ def test_focus_crosshair_and_range_survive_a_refresh(running: RunningDashboard, 
 
 def test_enter_asks_for_a_note_on_the_time_of_the_crosshair(running: RunningDashboard, open_page: OpenPage) -> None:
     dashboard = open_page(running.server, clock=True)
+    dashboard.wait_until_idle()
     focus_chart(dashboard, "slow")
     press(dashboard, "Home", *["ArrowRight"] * 60)
     at = clock(dashboard, "slow")[:5]

@@ -36,6 +36,7 @@ def test_the_table_has_what_the_crosshair_reads(demo_server: DashboardServer, op
 
 def test_a_long_table_begins_with_its_newest_rows(demo_server: DashboardServer, open_page: OpenPage) -> None:
     dashboard = open_page(demo_server, "/?window=24h")
+    dashboard.wait_until_idle()
     chart = dashboard.page.locator(".st-key-chart_latency")
     chart.locator("summary").press("Enter")
     rows = chart.locator("tbody tr")

@@ -39,7 +39,7 @@ def test_live_shows_requests_and_errors_and_names_what_fails(server: DashboardSe
         "ECS 1.00%",
         "another deployment is in progress",
         "CloudWatch returned requests, but not all series. See Data sources.",
-        "when asked for photo-ecs: TargetResponseTime p50, TargetResponseTime p90, TargetResponseTime p95, +4. All other series were read.",
+        "returned a server error for photo-ecs: TargetResponseTime p50, TargetResponseTime p90, TargetResponseTime p95, +4. All other series were read.",
         "CloudTrail returned a server error for cloudtrail:LookupEvents.",
     ):
         expect(page.get_by_text(text).first).to_be_visible()

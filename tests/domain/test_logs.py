@@ -6,11 +6,12 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import Context
+from contextvars import Context, ContextVar
 from threading import Thread
 
 import pytest
 
+from domain import trace
 from domain.logs import PACKAGES, JsonFormatter, TextFormatter, configure_logging
 from domain.redaction import redact
 from domain.trace import current_reference, start_reference
@@ -20,6 +21,12 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TOKEN = "FwoGZXIvYXdzEXAMPLETOKEN"
 PASSWORD = "s3cr3t-of-the-database"
 ENVIRON = {"MACKEREL_APIKEY": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN}
+
+
+@pytest.fixture(autouse=True)
+def no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ran before in this thread."""
+    monkeypatch.setattr(trace, "_current", ContextVar("reference", default=""))
 
 
 @contextmanager

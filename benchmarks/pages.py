@@ -54,7 +54,7 @@ def main(
     repeat: Annotated[int, typer.Option(help="Visits of each page in each size.", min=1)] = 5,
 ) -> None:
     """Opens every page of the demo in a new browser. Medians, with the range in brackets; exits with 1 if a goal is missed."""
-    bare_script = ROOT / "benchmarks" / "bare" / "charts.py"
+    bare_script = ROOT / "benchmarks" / "bare" / "chart_page.py"
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         homes = [Path(folder) / name for name in ("bare", "demo")]
         for home in homes:

@@ -117,8 +117,10 @@ def test_the_source_can_be_changed_and_mackerels_missing_metrics_are_named(
 def test_a_denied_cloudwatch_is_shown_with_its_permission_and_the_last_numbers(
     running: RunningDashboard, open_page: OpenPage
 ) -> None:
+    dashboard = open_page(running.server)
+    dashboard.expect_text(".top-line", r"Data through .* old")
     running.services.cloudwatch.denied = True
-    dashboard = open_page(running.server, days_ago(3), charts=0)
+    dashboard.open(days_ago(3), charts=0)
     dashboard.expect_text(".empty", "CloudWatch is unavailable; no stored data for this range")
     expect_state(dashboard, "CloudWatch", "access denied")
     expect(source_row(dashboard, "CloudWatch")).to_contain_text("cloudwatch:GetMetricData")

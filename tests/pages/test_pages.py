@@ -253,6 +253,18 @@ def test_a_page_keeps_its_last_view_while_the_archive_cannot_be_read(page: str) 
     assert not after.exception and not any("class='error'" in body for body in texts(after))
 
 
+@pytest.mark.parametrize("minutes", [2, 60, 600])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_keeps_it_for_hours(page: str, minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not open_page(page, {}).exception
+    later = utc_now() + timedelta(minutes=minutes)
+    monkeypatch.setattr(f"pages.{page}.utc_now", lambda: later)
+    with without_file(app_context.get_app_context().archive):
+        test = open_page(page, {})
+    (banner,) = [body for body in texts(test) if "class='error'" in body]
+    assert "Shown: archive as of " in banner and not test.exception
+
+
 def test_no_evidence_file_is_made_of_what_is_left_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     app = app_context.get_app_context()
     view = judgement_view(app, app.source_names[0], now=utc_now())

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from analysis import NOTABLE_SHARE, Quantity
 from analysis.series.fleet_requests import worst_state
+from archive import ArchiveError
 from domain import FLEETS, Criterion, FleetName, Migration
 from domain.series import FAN_PERCENTILES, PERCENTILES
 from domain.window import MINUTE_S
@@ -147,8 +148,12 @@ def drawn_percentiles(app: AppContext, params: LiveParams) -> tuple[str, ...]:
 
 
 def last_known_link(app: AppContext, params: LiveParams, view: LiveView, now: datetime) -> None:
-    """If the archive ends before the window: a link to its last data."""
-    window, latest = view.data.window, app.archive.metrics.latest_ts(params.source)
+    """If the archive ends before the window: a link to its last data; none while the archive cannot be read, which the page says."""
+    window = view.data.window
+    try:
+        latest = app.archive.metrics.latest_ts(params.source)
+    except ArchiveError:
+        return
     if latest is None or latest >= window.start:
         return
     sentence, label = text.last_known(layout.format_clock(latest, app.migration, now), layout.format_ago(latest, now))

@@ -1,4 +1,4 @@
-"""Many routes are judged in the background: pages have what is known, and nothing is judged twice or for nobody."""
+"""Many routes are judged in the background: pages have what is known, and nothing is judged twice, or after the last page is closed."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -72,6 +72,20 @@ def test_nothing_is_known_until_it_was_judged_once(routes: BackgroundRoutes, jud
     routes.request(PHASE, HOUR, 1)
     routes.wait()
     assert judge.windows == [HOUR]
+
+
+def test_each_has_its_turn_even_if_another_changes_all_the_time(routes: BackgroundRoutes, judge: FakeJudge) -> None:
+    judge.may_end.clear()
+    a_range = Window(HOUR.start - 3600, HOUR.start)
+    for version in range(3):
+        routes.request(a_range, a_range, version)
+        routes.request(PHASE, HOUR, 0)
+    judge.may_end.set()
+    routes.wait()
+    assert judge.windows == [a_range, HOUR]
+    routes.request(a_range, a_range, 3)
+    routes.wait()
+    assert judge.windows == [a_range, HOUR, a_range]
 
 
 def test_what_is_known_of_a_phase_is_shown_for_a_while_after_new_logs(

@@ -8,13 +8,12 @@ from markupsafe import Markup
 
 from archive import ArchiveError
 from domain import Criterion, Window, utc_now
-from domain.series import is_request_count
 from domain.window import MINUTE_S
 from messages import frame
 from messages import live as text
 from messages.i18n import current_language
 from services.freshness import provisional_from
-from services.live import PanelName, as_of, with_lead_in
+from services.live import PanelName, as_of, missing_parts, with_lead_in
 from sources.demo.scenario import episodes
 from sources.demo.sources import program_anchor
 from ui import events, layout
@@ -148,7 +147,7 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
     if view.last_week and view.last_week.is_missing:
         app.collector.request_window(with_lead_in(view.last_week.window), params.source)
     for source in view.data.own_missing:
-        app.request_window(window, source)
+        app.collector.request_window(window, source)
     if not view.data.result.missing:
         return view
     app.request_window(window, params.source)
@@ -173,7 +172,7 @@ def _controls(app: AppContext, params: LiveParams, window: Window, now: datetime
 
 
 def _refresh_s(app: AppContext, params: LiveParams, now: datetime) -> int:
-    """0: never. A fixed range does not change once all of its requests are known, but for those that are still revised."""
+    """0: never. A fixed range does not change once its requests and criteria of one's own are known, but for what is still revised."""
     if not params.refresh_s or params.fixed_window is None:
         return params.refresh_s
     windows = [params.fixed_window]
@@ -181,9 +180,7 @@ def _refresh_s(app: AppContext, params: LiveParams, now: datetime) -> int:
         windows.append(params.fixed_window.week_before(app.migration.zone))
     try:
         missing = [
-            gap
-            for window in windows
-            for gap in app.archive.metrics.read(window, params.source, series_filter=is_request_count).missing
+            gap for window in windows for gap in missing_parts(app.archive, app.migration, params.source, window)
         ]
     except ArchiveError:
         return params.refresh_s

@@ -18,7 +18,7 @@ from archive import Archive, ArchiveProblem, MetricsResult
 from domain import FLEETS, Event, FleetName, Margin, Migration, Traffic, Window
 from domain.series import PERCENTILES, is_request_count
 from domain.weight_changes import WeightChange
-from domain.window import HOUR_S, MINUTE_S
+from domain.window import HOUR_S, MINUTE_S, merge_windows
 from services.alarms import AlarmStatus
 from services.criteria import own_series, read_criteria, source_names
 from services.fleet_requests import fleet_requests, requests_unread
@@ -166,6 +166,13 @@ def last_week(
         if (line := analysis.earlier_line(comparison, shift_s=shift_s))
     }
     return LastWeek(earlier, lines, bool(result.missing))
+
+
+def missing_parts(archive: Archive, migration: Migration, source: str, window: Window) -> tuple[Window, ...]:
+    """Final time of `window` without an answer of some requests of `source`, or of a criterion of one's own. Raises ArchiveError."""
+    requests = archive.metrics.read(window, source, series_filter=is_request_count)
+    results = (requests, *read_criteria(archive, migration, window))
+    return merge_windows(gap for result in results for gap in result.missing)
 
 
 def with_lead_in(window: Window) -> Window:

@@ -11,9 +11,9 @@ from archive.metrics.downsampling import ADDITIVE_STATS
 from collector.collector import Collector, CollectorConfig
 from domain import Criterion, Migration, Window
 from domain.series import OWN_COUNTS
-from services.criteria import criteria_key
+from services.criteria import criteria_key, fetch_criteria
 from services.evaluation import evaluate_archived
-from services.live import live_data
+from services.live import live_data, missing_parts
 from services.parity import judge_window
 from services.phases import known_phases
 from sources.mackerel.client import MackerelApi
@@ -111,6 +111,17 @@ def test_they_are_judged_decided_and_drawn(archive: Archive, sources: Sources, m
     latest = data.own["アップロード"].latest
     assert latest and latest.difference == pytest.approx(-20)
     assert data.own["success"].comparison.quantity == "rate"
+
+
+def test_a_range_of_the_past_is_not_complete_without_them(
+    archive: Archive, sources: Sources, migration: Migration
+) -> None:
+    poll(archive, sources)
+    window, no_requests = Window(END - 8 * 3600, END - 7 * 3600), "cloudwatch"
+    assert missing_parts(archive, migration, no_requests, window) == (window,)
+    fetch_criteria(archive, sources.criteria, window, now=NOW)
+    assert missing_parts(archive, migration, no_requests, window) == ()
+    assert missing_parts(archive, migration, "mackerel", window) == (window,)
 
 
 def test_a_criterion_that_cannot_be_read_leaves_the_others(

@@ -48,7 +48,7 @@ class Archive:
             raise
 
     def of(self, migration: Migration) -> Self:
-        """The archive of another migration in the same database: whoever closes one closes both. Raises ArchiveError."""
+        """The archive of another migration in the same database: to close one closes both. Raises ArchiveError."""
         clock, migration_id = self._clock, get_or_create_migration(self.engine, migration.key)
         return type(self)(Database(self.engine, migration_id, clock, shared=self._database), migration, clock)
 

@@ -84,11 +84,11 @@ class SharedThreads:
             self._condition.notify()
         for _thread in self._threads:
             self._queue.put(None)
+        for collector in self._collectors:
+            collector.stop()
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        for collector in self._collectors:
-            collector.stop()
 
     def take_due(self, now: float) -> _Poll | float:
         """The poll that begins at `now` (time.monotonic()), which then counts as running, or the seconds until there may be one."""

@@ -1,7 +1,7 @@
 """`import mackerel`: finds criteria on the dashboards of the organisation, and writes them as [[criteria]]."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,13 +42,13 @@ def mackerel_command(
 ) -> None:
     migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     discovery = _discover_or_exit(migration, as_json=as_json)
+    chosen = _chosen(discovery.pairs, take or ["all"])
     if as_json and not write:
-        echo(_discovery_json(discovery))
+        echo(_discovery_json(replace(discovery, pairs=tuple(chosen))))
         return
     if not (take or write):
         echo(_discovery_table(discovery))
         return
-    chosen = _chosen(discovery.pairs, take or ["all"])
     configured = {criterion.metric for criterion in migration.criteria}
     tables = [to_toml(pair) for pair in chosen if pair.name not in configured]
     if not tables:
@@ -66,7 +66,10 @@ def mackerel_command(
 
 def _discover_or_exit(migration: Migration, *, as_json: bool) -> Discovery:
     if migration.demo:
-        echo_text(str(text.DEMO), err=True)
+        if as_json:
+            echo({"ok": False, "problem": "demo", "text": str(text.DEMO)})
+        else:
+            echo_text(str(text.DEMO), err=True)
         raise typer.Exit(EXIT_FAILED)
     api = MackerelApi.from_environment()
     try:

@@ -40,9 +40,7 @@ _REASONS: dict[UnreadReason, object] = {
 
 
 def found(n_pairs: int, n_dashboards: int) -> str:
-    return ngettext(
-        "{pairs} pair on {dashboards} dashboards", "{pairs} pairs on {dashboards} dashboards", n_pairs
-    ).format(pairs=n_pairs, dashboards=n_dashboards)
+    return _("Pairs: {pairs} · dashboards: {dashboards}").format(pairs=n_pairs, dashboards=n_dashboards)
 
 
 def judged_as(kind: str, better: str) -> str:

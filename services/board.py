@@ -1,4 +1,4 @@
-"""The board of several migrations: how each stands now, judged in a thread of its own while somebody looks."""
+"""The board of several migrations: how each stands now, judged in a thread of its own while the board is open."""
 
 import logging
 import threading
@@ -16,10 +16,8 @@ from services.live import TrafficStatus, as_of, read_sample_ratio, traffic_statu
 from services.phases import read_phases
 
 REFRESH_S = 15.0  # of a row
-UNWANTED_AFTER_S = 60.0  # without a request: nobody looks at the board any more
-PAUSE_FACTOR = (
-    1  # pause after a row, in multiples of its duration: leaves processor time to the pages and the collector
-)
+UNWANTED_AFTER_S = 60.0  # without a request: no board is open any more
+PAUSE_FACTOR = 1  # of a row's duration, after it: leaves processor time to the pages and the collector
 
 logger = logging.getLogger(__name__)
 

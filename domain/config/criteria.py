@@ -24,7 +24,7 @@ CRITERION_METRICS = (
 )
 THRESHOLD_DECIMALS = 6  # microseconds; CloudWatch accepts ten decimals
 _SLOW = re.compile(r"slow_(?P<threshold>\d+(?:\.\d+)?)(?P<unit>ms|s)")
-_MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>pp|ms|%)")
+_MARGIN = re.compile(r"(?P<value>\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?P<unit>pp|ms|%)")
 _NAME = r"([^\W_][^,\"\x00-\x1f\x7f]{0,59})?"
 _STATISTIC = r"Average|Sum|Minimum|Maximum|SampleCount|(p|tm|wm|tc|ts)\d{1,2}(\.\d{1,10})?"
 _MATH_ID = re.compile(r"[a-z][a-zA-Z0-9_]{0,99}")
@@ -33,9 +33,8 @@ MAX_MATH_METRICS = 10
 COUNT_STATISTICS = ("Sum", "SampleCount")
 
 CriterionSource = Literal["mackerel", "cloudwatch"]
-CriterionQuantity = Literal[
-    "rate", "latency", "value"
-]  # a share of events, seconds, or a number in the metric's own unit
+# A share of events, seconds, or a number in the metric's own unit.
+CriterionQuantity = Literal["rate", "latency", "value"]
 SideT = TypeVar("SideT", bound=Any)
 
 

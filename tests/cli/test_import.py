@@ -63,7 +63,7 @@ def test_pairs_are_listed_with_what_cannot_be_read(mackerel: FakeMackerel, confi
     result = run("import", "mackerel", "--config", str(config))
     assert result.exit_code == 0
     words = " ".join(result.output.split())
-    assert "2 pairs on 1 dashboards" in words and "±10%" in words and "移行" in words
+    assert "Pairs: 2 · dashboards: 1" in words and "±10%" in words and "移行" in words
     assert "Not read: labelled (移行): a PromQL query; no API of Mackerel reads labelled metrics" in words
     assert "https://mackerel.io/orgs/example/dashboards/d1" in words.replace(" ", "")
 
@@ -89,6 +89,8 @@ def test_json_has_the_tables(mackerel: FakeMackerel, config: Path) -> None:
     assert (output["ok"], output["dashboards"], len(output["pairs"])) == (True, 1, 2)
     assert output["pairs"][0]["toml"].startswith("# From the dashboard")
     assert output["unread"][0]["reason"] == "query"
+    chosen = json.loads(run("import", "mackerel", "--config", str(config), "--json", "--take", "2").output)
+    assert [pair["name"] for pair in chosen["pairs"]] == ["5xx"]
 
 
 def test_no_such_pair(mackerel: FakeMackerel, config: Path) -> None:
@@ -105,6 +107,8 @@ def test_a_key_without_the_right_to_read(mackerel: FakeMackerel, config: Path) -
 def test_the_demo_has_no_mackerel() -> None:
     result = run("import", "mackerel", "--demo")
     assert result.exit_code == 1 and "The demo has no Mackerel." in result.output
+    output = json.loads(run("import", "mackerel", "--demo", "--json").stdout)
+    assert (output["ok"], output["problem"]) == (False, "demo")
 
 
 def test_only_get_requests_are_sent(mackerel: FakeMackerel, config: Path) -> None:

@@ -1,4 +1,4 @@
-"""The rows of the board: read one by one, the oldest first, while somebody looks; one failure does not stop the others."""
+"""The rows of the board: read one by one, the oldest first, while the board is open; one failure does not stop the others."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_the_row_that_was_read_longest_ago_is_next() -> None:
     readers.board.stop()
 
 
-def test_rows_are_read_while_somebody_looks_and_no_longer() -> None:
+def test_rows_are_read_while_the_board_is_open_and_no_longer() -> None:
     readers = Readers()
     readers.board.rows()
     readers.board.stop()  # waits for the row that is being read

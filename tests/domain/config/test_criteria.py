@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from domain import Criterion
+from domain.config.criteria import Margin
 from domain.series import FLEETS
 from tests.factories.config import config_issues, config_with, make_migration
 from tests.factories.config_issues import COUNT, CPU, own_table
@@ -24,6 +25,12 @@ def test_a_value_may_have_a_plain_margin() -> None:
     )
     assert str(own(margin="2.5").margin) == "2.5" and str(own(margin="10%").margin) == "10%"
     assert own(kind="rate", margin="0.5pp").quantity == "rate"
+
+
+@pytest.mark.parametrize("margin", ["5e-05pp", "1e+06%", "0.05 pp"])
+def test_a_margin_is_read_as_it_is_written(margin: str) -> None:
+    read = Margin.model_validate(margin)
+    assert Margin.model_validate(str(read)) == read
 
 
 @pytest.mark.parametrize("margin", ["much", True, None, 0, -3])

@@ -36,7 +36,7 @@ from ui.live.past import past_section
 from ui.live.sources import queries_section, sources_section
 from ui.live.time_controls import compare_control, refresh_control, time_controls
 from ui.live.traffic import rules_section, traffic_warnings
-from ui.live.view import LiveChartOptions, LiveView, default_slow, live_view, slow_choices, traffic_view
+from ui.live.view import LiveChartOptions, LiveView, default_slow, known_events, live_view, slow_choices, traffic_view
 from ui.parity.view import is_loading, judgement_view, live_trace, phase_evaluation
 from ui.rollback import read_deployments
 from ui.sources import outage_strip
@@ -95,7 +95,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
     # Containers that may stay empty: what follows keeps its position, and is not recreated.
     with st.container():
         traffic_warnings(app, traffic)
-    window_events = app.archive.events.read(window)
+    window_events = known_events(app.archive, window)
     with st.container():
         events.kind_filter(window_events)
     with st.container():

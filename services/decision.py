@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from analysis import Alarm, Judgement, Verdict
@@ -49,8 +50,6 @@ def read_circumstances(
     now: datetime,
 ) -> Circumstances:
     """Those of `now` that the archive has, for a verdict on data of `source`. `routes`: how far the logs are counted. Raises ArchiveError."""
-    start = int(now.timestamp()) // MINUTE_S * MINUTE_S
-    minute = Window(start, start + MINUTE_S)
     ratio = traffic.sample_ratio if traffic else None
     return Circumstances(
         sources_down=tuple(
@@ -63,9 +62,15 @@ def read_circumstances(
         notes=archive.notes.read(),
         regressed_routes=regressed_routes(endpoints),
         routes="pending" if endpoints == "pending" else routes,
-        alerts=tuple(event for event in archive.events.read(minute) if event.kind == "alert" and event.open),
+        alerts=archive.last_view("open alerts", None, None, partial(_open_alerts, archive, now)),
         sample_ratio_differs=ratio is not None and ratio.verdict == "differs",
     )
+
+
+def _open_alerts(archive: Archive, now: datetime) -> tuple[Event, ...]:
+    start = int(now.timestamp()) // MINUTE_S * MINUTE_S
+    events = archive.events.read(Window(start, start + MINUTE_S))
+    return tuple(event for event in events if event.kind == "alert" and event.open)
 
 
 def regressed_routes(endpoints: EndpointsView | Literal["pending"] | None) -> tuple[str, ...] | None:

@@ -8,7 +8,6 @@ from sqlalchemy import Connection, select
 
 from archive.db import schema
 from archive.db.database import Database
-from archive.db.errors import ArchiveError
 from archive.db.stored_json import read_stored
 from archive.db.upsert import upsert
 from archive.events import deployment_state, weight_changes
@@ -95,16 +94,7 @@ class EventStore:
 
     def read(self, window: Window) -> tuple[Event, ...]:
         """The events that overlap `window`, with weight changes, in order."""
-        newest = "events", None, None
-        try:
-            events, history = self._database.recall(self._read_events, window)
-        except ArchiveError:
-            # A window that begins after the archive was lost overlaps none that is known: then what is still open of the newest.
-            if (known := self._database.remembered(*newest)) is None:
-                raise
-            events, history = known.value
-        else:
-            self._database.remember(*newest, (events, history))
+        events, history = self._database.recall(self._read_events, window)
         # Results from memory may be of more time.
         overlapping = [event for event in events if overlaps(event, window)]
         events = (*overlapping, *history.events(window))

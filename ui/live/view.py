@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis import ExpectedShare, SampleRatio
 from analysis.series.shares import ShareStep
+from archive import Archive, ArchiveError
 from charts.base.frame import ChartFrame, chart_frame
 from charts.base.palette import Theme
 from charts.comparison import comparison_figure
@@ -87,11 +88,21 @@ def live_view(
         ),
         archive.current_key(partial(criteria_key, archive, app.migration, window)),
     )
-    events = filter_by_kind(archive.events.read(window), params.event_kinds)
+    events = filter_by_kind(known_events(archive, window), params.event_kinds)
     steps = share_steps(archive, window)
     return _cached_live_view(
         app, params.source, window, options, trace, events=events, steps=steps, cache_key=(cache_key, trace_key)
     )
+
+
+def known_events(archive: Archive, window: Window) -> tuple[Event, ...]:
+    """The events of a window; none of one that begins after the archive was lost, as the page says. Raises ArchiveError."""
+    try:
+        return archive.events.read(window)
+    except ArchiveError:
+        if archive.outage is None:
+            raise
+        return ()
 
 
 @cached_view(max_entries=48, ttl=timedelta(minutes=5))

@@ -80,7 +80,7 @@ class DashboardPage:
     websocket: WebSocketProxy | None = None
 
     def open(self, path: str, *, charts: int = 4) -> None:
-        """Opens a path and waits until `charts` charts are drawn."""
+        """Opens a path and waits until all its charts are drawn, `charts` at least."""
         self.page.goto(f"{self.server.url}{path}", wait_until="commit")
         self.wait_for_charts(charts)
 
@@ -90,12 +90,19 @@ class DashboardPage:
 
     def wait_for_charts(self, charts: int = 4) -> None:
         if charts:
-            self.wait_for("n => document.querySelectorAll('.overlay-chart[data-drawn] .main-svg').length >= n", charts)
+            self.wait_for(
+                """n => {
+                    const charts = [...document.querySelectorAll('.overlay-chart')];
+                    return charts.length >= n && charts.every(chart => chart.dataset.drawn);
+                }""",
+                charts,
+            )
             self.wait_until_idle()
 
     def wait_until_idle(self) -> None:
-        """Waits until the server's script has ended."""
+        """Waits until the server's script has ended, and every script of the page is loaded: what follows a skeleton is hidden."""
         expect(self.page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_visible()
+        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
 
     @property
     def messages_sent(self) -> int:

@@ -15,6 +15,7 @@ from archive.db.errors import ArchiveError, ArchiveProblem
 from archive.db.last_known import Outage
 from archive.db.source_row import Role
 from archive.db.upsert import upsert
+from archive.decisions import DecisionStore
 from archive.events.notes import NoteStore
 from archive.events.steps import StepStore
 from archive.events.store import EventStore
@@ -35,6 +36,7 @@ class Archive:
         self.access_logs = AccessLogStore(database)
         self.notes = NoteStore(database, clock)
         self.steps = StepStore(database, clock)
+        self.decisions = DecisionStore(database)
 
     @classmethod
     def open(cls, url: str, migration: Migration, *, clock: Clock = utc_now) -> Self:

@@ -14,12 +14,13 @@ from archive import Archive, ArchiveError, ArchiveProblem, FillResult, SourceSta
 from archive.db.lease import LEASE_RETRY_S
 from archive.db.source_row import Role
 from archive.events.backlog import BACKLOG_CHUNK_S, EVENTS_RETRY_AFTER_S, next_fetch
-from collector.access_log_ingest import IngestProgress
+from collector.access_log_ingest import IngestProgress, routes_state
 from collector.access_log_worker import AccessLogWorker
 from collector.archive_check import DAMAGE_CHECK_INTERVAL_S, ArchiveCheck
 from collector.backfill import PAUSE_FACTOR, Backfill, BackfillStatus
 from collector.polling import PollTask, silent
 from domain import Clock, Migration, Window, utc_now
+from domain.decision import RoutesState
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.base import ANSWERING_STATES, EventSource, HistorySource, MetricSource, Problem, TrafficSource
 from sources.registry import Sources
@@ -419,3 +420,14 @@ class Collector:
 
 def _latency_key(source_name: str) -> str:
     return f"{source_name}, window latency"
+
+
+def requested_routes_state(
+    collector: Collector, window: Window, has_counts: bool, *, request: bool = True
+) -> RoutesState:
+    """Whether the routes of a window can be judged; has its access logs counted. Without `request`, only if they are counted anyway."""
+    if request:
+        collector.request_access_logs(window)
+    elif not collector.config.ingest_logs:
+        return "pending"
+    return routes_state(collector.ingest_progress(window), has_counts=has_counts)

@@ -18,7 +18,7 @@ from rich.text import Text
 from archive import Archive, ArchiveError, ArchiveProblem, SourceState
 from collector.backfill import BackfillStatus
 from collector.batches import BatchCollector, open_batch_collector
-from collector.collector import Collector, CollectorConfig
+from collector.collector import Collector, CollectorConfig, requested_routes_state
 from collector.polling import PollTask, silent_sources
 from collector.shared_threads import threads_for
 from commands.shared import startup
@@ -31,8 +31,9 @@ from messages import numbers, states, times
 from messages import recording as text
 from messages.errors.config import format_config_issue
 from reports.formats import local_minute
-from reports.judgement_json import iso_time, migration_json, pick, problems_json
+from reports.judgement_json import evaluation_json, iso_time, migration_json, pick, problems_json
 from services.alarms import alarm_saver
+from services.gate import GateRecorder, GateThread
 from sources.base import ANSWERING_STATES, SUPPLEMENTARY, Problem
 from sources.registry import Sources
 
@@ -239,6 +240,11 @@ class Recorder:
         return (self.collector, self.batch_collector) if self.batch_collector else (self.collector,)
 
     @property
+    def gate(self) -> GateRecorder:
+        routes_of = partial(requested_routes_state, self.collector) if self.sources.logs else None
+        return GateRecorder(self.archive, self.migration, self.sources.metrics[0].name, evaluation_json, routes_of)
+
+    @property
     def silent_sources(self) -> tuple[str, ...]:
         return silent_sources(task for collector in self.collectors for task in collector.tasks)
 
@@ -299,14 +305,17 @@ class Recording:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         collectors = [collector for recorder in self.recorders for collector in recorder.collectors]
         threads = threads_for(collectors, n_migrations=len(self.recorders))
+        gate = GateThread([recorder.gate for recorder in self.recorders], startup.now)
         with suppress(KeyboardInterrupt, _SilentPollError):
             threads.start()
+            gate.start()
             with live_display(as_json=self.as_json) as display:
                 if display is None:
                     repeat(lambda: self._show(self._print_status), 60)
                 else:
                     repeat(lambda: self._show(lambda: display.update(self._table(), refresh=True)), 1)
         silent = self._is_silent
+        gate.stop()
         threads.stop()
         return int(silent)
 
@@ -315,8 +324,9 @@ class Recording:
         return any(recorder.silent_sources for recorder in self.recorders)
 
     def _show(self, show: Callable[[], None]) -> None:
+        silent = self._is_silent
         show()
-        if self._is_silent:
+        if silent:  # and shown
             raise _SilentPollError
 
     def _table(self) -> RenderableType:

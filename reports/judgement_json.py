@@ -200,6 +200,8 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "window": window_json(evaluation.window),
         "phase": _phase_json(evaluation, phase) if phase else None,
         "data_until": iso_time(evaluation.data_until),
+        **shares_json(evaluation),
+        "routes": routes_json(evaluation),
         "fleets": requests_json(evaluation.judgement.fleets, evaluation.labels),
         "context": context_json(evaluation.context),
         "default_criteria": evaluation.judgement.default_criteria,
@@ -207,6 +209,21 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "criteria": [_criterion_json(evaluation, result) for result in evaluation.judgement.criteria],
         "problems": problems_json(evaluation.problems, evaluation.archive_problem),
     }
+
+
+def shares_json(evaluation: Evaluation) -> dict[str, dict[FleetName, float]]:
+    """The configured and the observed share (0–1) of each fleet; empty if they are not known, and of a phase of the past."""
+    of_now, canary = evaluation.circumstances, evaluation.circumstances.observed_share
+    if evaluation.is_over:
+        return {"configured": {}, "observed": {}}
+    observed: dict[FleetName, float] = {} if canary is None else {"baseline": 1 - canary, "canary": canary}
+    return {"configured": dict(of_now.configured_shares), "observed": observed}
+
+
+def routes_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Whether the phase's routes were judged, and those that regressed; `regressed`: null without any counted log."""
+    regressed = evaluation.circumstances.regressed_routes
+    return {"state": evaluation.circumstances.routes, "regressed": None if regressed is None else list(regressed)}
 
 
 def context_json(context: JudgeContext) -> dict[str, Any]:

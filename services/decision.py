@@ -1,7 +1,7 @@
 """The decision on a phase: one rule for pages, commands, reports and the trace."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -9,7 +9,7 @@ from typing import Literal
 from analysis import Alarm, Judgement, Verdict
 from analysis.parity.incidents import Incident
 from archive import Archive
-from domain import Criterion, Event, Window
+from domain import Criterion, Event, FleetName, Traffic, Window
 from domain.decision import DecisionReason, ReasonedDecision, RoutesState, gate_criteria, judged_criteria
 from domain.window import MINUTE_S
 from services.endpoints import EndpointsView
@@ -25,6 +25,7 @@ class Circumstances:
 
     `sources_down`: of those that the verdict rests on. `notes`: those that may acknowledge an incident. `regressed_routes`: those known so far,
     None without any counted log. `routes`: if they are not all judged, others may regress, too. `alarms`, `alerts`: those that are open now.
+    `configured_shares`: the last ones that were read; `observed_share`: of the canary since they changed; both of now, else unknown.
     """
 
     no_data: Literal["unavailable", "stale"] | None = None
@@ -35,6 +36,8 @@ class Circumstances:
     alarms: tuple[Alarm, ...] = ()
     alerts: tuple[Event, ...] = ()
     sample_ratio_differs: bool = False
+    configured_shares: Mapping[FleetName, float] = field(default_factory=dict)
+    observed_share: float | None = None
 
 
 NO_CIRCUMSTANCES = Circumstances()
@@ -51,6 +54,7 @@ def read_circumstances(
 ) -> Circumstances:
     """Those of `now` that the archive has, for a verdict on data of `source`. `routes`: how far the logs are counted. Raises ArchiveError."""
     ratio = traffic.sample_ratio if traffic else None
+    observed = ratio or traffic
     return Circumstances(
         sources_down=tuple(
             state.source
@@ -64,7 +68,14 @@ def read_circumstances(
         routes="pending" if endpoints == "pending" else routes,
         alerts=archive.last_view("open alerts", None, None, partial(_open_alerts, archive, now)),
         sample_ratio_differs=ratio is not None and ratio.verdict == "differs",
+        configured_shares=configured_shares(traffic.traffic if traffic else None),
+        observed_share=observed.observed_share if observed else None,
     )
+
+
+def configured_shares(traffic: Traffic | None) -> dict[FleetName, float]:
+    """The fleets' configured shares (0–1), empty if they are unknown."""
+    return {fleet: float(share) for fleet, share in traffic.configured_shares.items()} if traffic else {}
 
 
 def _open_alerts(archive: Archive, now: datetime) -> tuple[Event, ...]:

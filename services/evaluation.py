@@ -223,12 +223,12 @@ def evaluate_archived(
     circumstances = archived_circumstances(
         archive, migration, source, endpoints, routes=routes, now=now, is_over=phase.is_over
     )
-    if not phase.is_over:
+    alarms = None if phase.is_over else read_alarms(archive, migration, source, now=now)
+    if alarms:
         newest = archive.metrics.read(alarm_window(now), source, now=now, series_filter=is_request_count)
-        alarms = read_alarms(archive, migration, source, now=now).alarms
-        circumstances = replace(circumstances, no_data=missing_data(newest, now=now), alarms=alarms)
+        circumstances = replace(circumstances, no_data=missing_data(newest, now=now), alarms=alarms.alarms)
     evaluation = build_evaluation(judged, migration, source, circumstances, phase=phase)
-    return replace(evaluation, phase_number=phase.number)
+    return replace(evaluation, phase_number=phase.number, alarms=alarms)
 
 
 def _judge_current_logs(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,18 +14,19 @@ import streamlit as st
 from streamlit.runtime.caching.cache_utils import CachedFunc
 
 from archive import Archive, ArchiveError, BatchArchive, SourceState
-from collector.access_log_ingest import routes_state
 from collector.batches import BatchCollector, open_batch_collector
-from collector.collector import Collector, CollectorConfig
+from collector.collector import Collector, CollectorConfig, requested_routes_state
 from collector.polling import silent_sources
 from collector.shared_threads import OwnThreads, SharedThreads, threads_for
 from domain import Configuration, ConfigurationError, Migration, Window
 from domain.config.server import ServerSettings
 from domain.decision import RoutesState
 from domain.hosts import normalize_host
+from reports.judgement_json import evaluation_json
 from services.alarms import alarm_saver
 from services.background_routes import BackgroundRoutes
 from services.board import Board, BoardRow, read_row
+from services.gate import GateRecorder, GateThread
 from sources import registry
 from sources.base import MetricSource
 from ui.controls import chosen_migration
@@ -97,10 +99,14 @@ class AppContext:
         source, routes_of = self.source_names[0], self._routes_of if self.sources.logs else None
         return read_row(self.archive, self.migration, source, now=now, routes_of=routes_of)
 
-    def _routes_of(self, logs: Window, has_counts: bool) -> RoutesState:
-        """As the Live page has it, which also has them counted."""
-        self.collector.request_access_logs(logs)
-        return routes_state(self.collector.ingest_progress(logs), has_counts=has_counts)
+    @property
+    def _routes_of(self) -> Callable[..., RoutesState]:
+        return partial(requested_routes_state, self.collector)
+
+    @property
+    def gate_recorder(self) -> GateRecorder:
+        routes_of = self._routes_of if self.sources.logs else None
+        return GateRecorder(self.archive, self.migration, self.source_names[0], evaluation_json, routes_of)
 
     def request_window(self, window: Window, source: str) -> None:
         """Has the metrics of a source and all events fetched. Returns at once."""
@@ -116,11 +122,13 @@ class AppContexts:
     errors: tuple[ConfigurationError, ...] = ()
     is_list: bool = False
     board: Board = field(init=False)
+    gate: GateThread = field(init=False)
     threads: SharedThreads | OwnThreads = field(init=False)
 
     def __post_init__(self) -> None:
         readers = {slug: app.board_row for slug, app in self.by_slug.items()}
         object.__setattr__(self, "board", Board(readers))
+        object.__setattr__(self, "gate", GateThread([app.gate_recorder for app in self.by_slug.values()]))
         collectors = [collector for app in self.by_slug.values() for collector in app.collectors]
         object.__setattr__(self, "threads", threads_for(collectors, n_migrations=len(self.by_slug)))
 
@@ -142,12 +150,14 @@ class AppContexts:
         return not any(app.archive.outage for app in self.by_slug.values())
 
     def start(self) -> None:
-        """Starts the collectors."""
+        """Starts the collectors, and the recording of decisions."""
         self.threads.start()
+        self.gate.start()
 
     def close(self) -> None:
         """Stops the collectors and closes the archives. Committed data is kept."""
         self.board.stop()
+        self.gate.stop()
         self.threads.stop()
         for app in self.by_slug.values():
             app.close()

@@ -13,7 +13,7 @@ from archive.db import migrations
 from archive.db.engine import transaction
 from archive.db.errors import ArchiveError
 
-SCHEMA_VERSION = 9  # the number of the newest migration
+SCHEMA_VERSION = 10  # the number of the newest migration
 METADATA = sa.MetaData()
 
 
@@ -186,6 +186,18 @@ trigger = Table(
     _reference("migration", primary_key=True),
     *_key(Text, "source"),
     *_required(BigInteger, "asked_at"),
+    *_required(Text, "body"),
+)
+
+# The last evaluation of a phase (JSON) while it was the current one, of `recorded_at`. `phase`: its number. `asked_at`: when the gate was last
+# asked for a decision of the migration.
+decision = Table(
+    "decision",
+    METADATA,
+    _reference("migration", primary_key=True),
+    *_key(Integer, "phase"),
+    *_required(BigInteger, "start_s", "recorded_at"),
+    Column("asked_at", BigInteger, nullable=False, server_default="0"),
     *_required(Text, "body"),
 )
 

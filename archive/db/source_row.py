@@ -9,7 +9,9 @@ from archive.db import schema
 from archive.db.upsert import upsert
 
 # What a source is polled for.
-Role = Literal["metrics", "traffic", "events", "window_latency", "triggers", "event_backlog", "logs", "check"]
+Role = Literal[
+    "metrics", "traffic", "events", "window_latency", "triggers", "event_backlog", "logs", "check", "decision"
+]
 
 
 @dataclass(frozen=True, slots=True)

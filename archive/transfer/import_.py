@@ -29,7 +29,8 @@ from domain.window import EARLIEST_S, LATEST_S
 from sources.base import AnsweredRange, Pull
 
 _KEYED_TABLES = ("event", "weight_change")  # existing rows stay
-_LATEST_TABLES = ("window_latency", "trigger")  # the newest row wins
+# The newest row wins, by this column.
+_LATEST_TABLES = {"window_latency": "asked_at", "trigger": "asked_at", "decision": "recorded_at"}
 _HISTORY_TABLES = ("traffic_snapshot", "deployment_state")  # rows in order of time
 SLICE_ROWS = 50_000  # of a series in one transaction; a series may have millions
 
@@ -235,10 +236,13 @@ def _import_keyed(connection: Connection, table: Table, migration_id: int, impor
 
 def _import_latest(connection: Connection, table: Table, migration_id: int, imported: Sequence[Row]) -> None:
     """Adds rows that are missing or older here."""
-    key = [column.name for column in table.primary_key if column.name != "migration_id"]
+    key, time = (
+        [column.name for column in table.primary_key if column.name != "migration_id"],
+        _LATEST_TABLES[table.name],
+    )
     existing = connection.execute(select(table).where(table.c.migration_id == migration_id))
-    asked_at = {tuple(row._mapping[name] for name in key): row.asked_at for row in existing}
-    newer = [row for row in imported if asked_at.get(tuple(row[name] for name in key), -1) < row["asked_at"]]
+    times = {tuple(row._mapping[name] for name in key): row._mapping[time] for row in existing}
+    newer = [row for row in imported if times.get(tuple(row[name] for name in key), -1) < row[time]]
     upsert(connection, table, [{"migration_id": migration_id, **row} for row in newer])
 
 

@@ -12,7 +12,9 @@ from archive.db import schema
 from archive.db.migrations import standard_names
 from domain.window import EARLIEST_S, LATEST_S
 
-FORMAT_VERSION = 3  # before 3: other names of tables, columns and JSON keys (db/migrations/standard_names.py)
+FORMAT_VERSION = (
+    4  # 4: decisions; before 3: other names of tables, columns and JSON keys (db/migrations/standard_names.py)
+)
 MANIFEST_FILE = "manifest.json"
 # Tables that are a file each, row by row.
 COPIED_TABLES = (
@@ -21,6 +23,7 @@ COPIED_TABLES = (
     "window_latency",
     "event_coverage",
     "trigger",
+    "decision",
     "traffic_snapshot",
     "deployment_state",
     "log_file",

@@ -50,7 +50,7 @@ _VOCABULARY = {
     name: re.compile(r"[A-Za-z][A-Za-z0-9_.:%/ -]{0,79}|", re.ASCII) for name in ("source", "metric", "stat", "unit")
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_PAST_TIMES = frozenset(("asked_at", "first_seen", "last_seen"))
+_PAST_TIMES = frozenset(("asked_at", "recorded_at", "first_seen", "last_seen"))
 _UNIQUE: dict[str, tuple[str, ...]] = {"series": SERIES_COLUMNS, "coverage": (*SERIES_COLUMNS, "period_s", "start_s")}
 
 
@@ -296,7 +296,7 @@ def _check_row(table: str, row: Row, latest: int) -> None:
     if str(row.get("stat", "")).startswith("within_"):
         float(row["stat"].removeprefix("within_").partition("s")[0])
     _check_times(row, latest)
-    if "start_s" in row:
+    if "end_s" in row:
         _check_window(table, row, latest)
     if check := _ROW_CHECKS.get(table):
         check(row)
@@ -365,6 +365,14 @@ def _check_triggers(row: Row) -> None:
         _ = trigger.schedule, trigger.zone  # neither raises for any text
 
 
+def _check_decision(row: Row) -> None:
+    if not (0 < row["phase"] < 1_000_000 and EARLIEST_S <= row["start_s"] <= row["recorded_at"]):
+        raise _InvalidError("phase, start_s, recorded_at")
+    _check_json(row["body"])
+    if not isinstance(json.loads(row["body"]), dict):
+        raise _InvalidError("body, JSON")
+
+
 def _check_window_latency(row: Row) -> None:
     body = _decode(LatencyBody, row)
     if body.covered and not row["start_s"] <= body.covered[0] < body.covered[1] <= row["end_s"]:
@@ -423,6 +431,7 @@ _ROW_CHECKS: dict[str, Callable[[Row], None]] = {
     "traffic_snapshot": _check_traffic,
     "deployment_state": _check_deployments,
     "trigger": _check_triggers,
+    "decision": _check_decision,
     "window_latency": _check_window_latency,
     "log_file": _check_log_file,
 }

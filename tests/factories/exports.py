@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from archive import Archive, BatchArchive
+from archive.decisions import RecordedDecision
 from archive.transfer.export import export_archive
 from domain.deployments import DeploymentState
 from domain.triggers import Triggers
@@ -47,6 +48,7 @@ def fill_archive(url: str) -> None:
             [counted_file("a", -5, 65), counted_file("b", 0, 5)], log_counts(-5, 0, 59, 60, slow_ms=1500)
         )
         archive.access_logs.save_counts([counted_file("c", 0, 60)], log_counts(0, 30))
+        archive.decisions.save(RecordedDecision(1, NOON - 3600, NOON, '{"decision":"wait"}'), {1: NOON - 3600})
     with BatchArchive.open(url, MIGRATION) as batches:
         batches.events.save_triggers(TriggerSnapshot(NOON, Triggers(NOON, (TRIGGER,))), "eventbridge")
 

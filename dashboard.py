@@ -1,4 +1,4 @@
-"""The web application: the pages, with protection, compression, access log, health check, and the scripts of the charts.
+"""The web application: the pages, with protection, compression, access log, health check, gate, and the scripts of the charts.
 
 Run it with `make run`, or `streamlit run dashboard.py`.
 """
@@ -33,8 +33,10 @@ from ui import app_context, layout
 from ui.assets import ASSETS
 from ui.server.connections import ServerSetup, is_unprotected
 from ui.server.document import StyledDocument
-from ui.server.health import LIVENESS_WAIT_S, SourceStates
+from ui.server.gate import DECISION_PATH, OPENAPI_PATH, ROLLBACK_PATH, Gate
 from ui.server.memory import configure_allocator, return_freed_memory
+from ui.server.openapi import OPENAPI
+from ui.server.recent_read import LIVENESS_WAIT_S, RecentRead
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
 from ui.server.scripts import KeptScripts
 from ui.server.small_fonts import SmallFonts
@@ -61,7 +63,8 @@ STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 SWITCH_INTERVAL_S = 0.0005
 
 logger = logging.getLogger("dashboard.access")
-source_states = SourceStates()
+source_states = RecentRead[tuple[SourceState, ...]]()
+gate = Gate(app_context.opened_contexts, os.environ.get("GATE_TOKEN", "").strip())
 
 
 class AccessLog:
@@ -142,6 +145,16 @@ async def readyz(_request: Request) -> Response:
     )
 
 
+async def decision(request: Request) -> Response:
+    """The last recorded decision, for pipelines: docs/gate.md."""
+    answer = await gate.respond(request.scope, request.receive)
+    return Response(answer.body, answer.status, dict(answer.headers), "application/json")
+
+
+async def openapi(_request: Request) -> Response:
+    return JSONResponse(OPENAPI)
+
+
 async def asset(request: Request) -> Response:
     """A file that a browser keeps forever."""
     found = ASSETS[request.url.path]
@@ -190,6 +203,9 @@ app = st.App(
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/live", live),
+        Route(OPENAPI_PATH, openapi),
+        *(Route(f"{DECISION_PATH}{phase}", decision, methods=["GET", "POST"]) for phase in ("", "/{phase}")),
+        *(Route(f"{ROLLBACK_PATH}{phase}", decision, methods=["POST"]) for phase in ("", "/{phase}")),
         *(Route(url, asset) for url in ASSETS),
     ],
     middleware=[

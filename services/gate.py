@@ -20,6 +20,7 @@ from services.evaluation import Evaluation, evaluate_archived
 from services.phases import count_phase, read_phases
 
 RECORD_INTERVAL_S = 60  # of all processes that share an archive
+RETRY_INTERVAL_S = 10  # while there is no data, as after the start
 MAX_RECORD_AGE_S = 5 * MINUTE_S  # an older decision is none: the recorder has stopped, or cannot write
 MAX_CLOCK_OFFSET_S = 30  # of the process that recorded
 IN_USE_S = 15 * MINUTE_S  # after a request, logs are counted for the gate
@@ -31,7 +32,7 @@ ToJson = Callable[[Evaluation], Mapping[str, Any]]  # reports.judgement_json.eva
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GateRecorder:
     """Records the decisions of one migration by the archived data of `source`.
 
@@ -43,18 +44,20 @@ class GateRecorder:
     source: str
     to_json: ToJson
     routes_of: Callable[..., RoutesState] | None = None
+    interval_s: int = RECORD_INTERVAL_S
 
     def record_if_due(self, now: datetime) -> int:
-        """Records unless any process did in the last RECORD_INTERVAL_S; returns the seconds until it is due again. Raises ArchiveError."""
-        wait_s = self.archive.try_acquire_slot(SLOT, "decision", now=now, interval_s=RECORD_INTERVAL_S)
+        """Records unless any process did in the last `interval_s`; returns the seconds until it is due again. Raises ArchiveError."""
+        wait_s = self.archive.try_acquire_slot(SLOT, "decision", now=now, interval_s=self.interval_s)
         if wait_s == 0:
             self.record(now)
-        return wait_s or RECORD_INTERVAL_S
+        return wait_s or self.interval_s
 
     def record(self, now: datetime) -> None:
         """Evaluates the current phase and saves the result. Raises ArchiveError."""
         phases = read_phases(self.archive, self.source, now=now)
         evaluation = self._evaluate(phases, now)
+        self.interval_s = RETRY_INTERVAL_S if evaluation.unavailable else RECORD_INTERVAL_S
         body = json.dumps({**self.to_json(evaluation), "migration": self.migration.slug}, ensure_ascii=False)
         phase = phases[-1]
         decision = RecordedDecision(phase.number, phase.window.start, int(now.timestamp()), body)

@@ -12,7 +12,7 @@ from domain import Window
 from domain.decision import RoutesState
 from reports.judgement_json import evaluation_json
 from services.evaluation import evaluate_archived
-from services.gate import IN_USE_S, RECORD_INTERVAL_S, GateRecorder, GateThread
+from services.gate import IN_USE_S, RECORD_INTERVAL_S, RETRY_INTERVAL_S, GateRecorder, GateThread
 from services.phases import read_phases
 from tests.factories.archived_migration import NOW, archived_migration, make_migration, time_of
 from tests.factories.archives import open_archive
@@ -41,15 +41,22 @@ def test_the_recorded_decision_is_the_evaluation_of_the_current_phase(tmp_path: 
     assert body["criteria"] and body["routes"] == {"state": "judged", "regressed": None}
 
 
-def test_processes_record_once_a_minute(tmp_path: Path) -> None:
-    with archived_migration(tmp_path, MIGRATION) as archive:
-        assert recorder(archive).record_if_due(NOW) == RECORD_INTERVAL_S
-        later = NOW + timedelta(seconds=20)
-        assert recorder(archive).record_if_due(later) == RECORD_INTERVAL_S - 20
-        assert archive.decisions.read()[0].recorded_at == int(NOW.timestamp())
-        later = NOW + timedelta(seconds=RECORD_INTERVAL_S)
-        recorder(archive).record_if_due(later)
-        assert archive.decisions.read()[0].recorded_at == int(later.timestamp())
+def test_processes_record_once_a_minute_and_sooner_without_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for is_stale, interval_s in ((False, RECORD_INTERVAL_S), (True, RETRY_INTERVAL_S)):
+        reason = "stale" if is_stale else None
+        monkeypatch.setattr("services.evaluation.missing_data", lambda *_args, reason=reason, **_options: reason)
+        (folder := tmp_path / str(interval_s)).mkdir()
+        with archived_migration(folder, MIGRATION) as archive:
+            first, second = recorder(archive), recorder(archive)
+            assert first.record_if_due(NOW) == interval_s
+            assert first.record_if_due(NOW + timedelta(seconds=5)) == interval_s - 5
+            assert second.record_if_due(NOW + timedelta(seconds=5)) == RECORD_INTERVAL_S - 5
+            assert archive.decisions.read()[0].recorded_at == int(NOW.timestamp())
+            later = NOW + timedelta(seconds=interval_s)
+            assert first.record_if_due(later) == interval_s
+            assert archive.decisions.read()[0].recorded_at == int(later.timestamp())
 
 
 def test_logs_are_counted_for_it_while_the_gate_is_in_use(tmp_path: Path) -> None:

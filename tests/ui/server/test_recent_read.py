@@ -1,4 +1,4 @@
-"""The states of the sources for the health checks."""
+"""What health checks and gates read from the archive."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from archive import ArchiveError, SourceState
-from ui.server.health import SourceStates
+from ui.server.recent_read import RecentRead
 
 UP, DOWN = (SourceState("cloudwatch", "metrics", state, 0, None, 0.1, ()) for state in ("up", "down"))
 
@@ -25,7 +25,7 @@ def test_the_archive_is_read_once_a_second_and_an_error_is_no_state(monkeypatch:
 
     async def check() -> None:
         nonlocal now
-        states = SourceStates()
+        states = RecentRead[tuple[SourceState, ...]]()
         assert await asyncio.gather(*(states.get(read) for _ in range(5))) == [(UP,)] * 5
         assert reads == 1
         for expected in (None, (UP,)):
@@ -37,7 +37,7 @@ def test_the_archive_is_read_once_a_second_and_an_error_is_no_state(monkeypatch:
 
 
 def test_a_slow_archive_delays_no_liveness_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.server.health.MAX_AGE_S", 0.0)
+    monkeypatch.setattr("ui.server.recent_read.MAX_AGE_S", 0.0)
     may_answer = threading.Event()
 
     def read_slowly() -> tuple[SourceState, ...]:
@@ -45,7 +45,7 @@ def test_a_slow_archive_delays_no_liveness_check(monkeypatch: pytest.MonkeyPatch
         return (DOWN,)
 
     async def check() -> None:
-        states = SourceStates()
+        states = RecentRead[tuple[SourceState, ...]]()
         assert await states.get(lambda: (UP,), wait_s=0) == (UP,), "without states it waits"
         assert await states.get(read_slowly, wait_s=0) == (UP,)
         waiting = asyncio.create_task(states.get(read_slowly))

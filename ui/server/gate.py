@@ -1,0 +1,340 @@
+"""The HTTP gate: the last recorded decision for pipelines, in the dialect of each caller. docs/gate.md describes it.
+
+Nothing is computed for a request: the decision was recorded (services/gate.py). Whatever is not surely the decision of now is "no_data".
+"""
+
+import hashlib
+import hmac
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, get_args
+from urllib.parse import parse_qsl
+
+from archive import Archive, ArchiveError
+from archive.decisions import ASKED_INTERVAL_S, RecordedDecision
+from domain import Clock, utc_now
+from domain.decision import EXIT_CODES, ReasonCode
+from domain.hosts import is_loopback, normalize_host
+from messages import gate as text
+from reports.judgement_json import SCHEMA, iso_time
+from services.decision import configured_shares
+from services.gate import MAX_CLOCK_OFFSET_S, MAX_RECORD_AGE_S
+from ui.app_context import AppContext, AppContexts
+from ui.server.asgi import Receive, Scope, header_values
+from ui.server.recent_read import RecentRead
+
+PREFIX = "/api/v1"
+DECISION_PATH, ROLLBACK_PATH, OPENAPI_PATH = f"{PREFIX}/decision", f"{PREFIX}/rollback", f"{PREFIX}/openapi.json"
+MAX_BODY_BYTES = 65_536
+SHARE_TOLERANCE = 0.0005  # ALB weights are integers
+FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+
+Dialect = Literal["", "argo", "flagger", "strict"]
+# By the decision; of "flagger" and "strict" alone. The others answer 200 if there is any judgement.
+STATUS_BY_DIALECT: dict[Dialect, dict[str, int]] = {
+    "flagger": {"continue": 200, "wait": 409, "hold": 409, "roll_back": 409, "no_data": 503},
+    "strict": {"continue": 200, "wait": 409, "hold": 409, "roll_back": 412, "no_data": 503},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GateRequest:
+    """What is asked. `phase`: a number or name, "" for the current one. `share`: that of the canary (0–1) that the caller has configured."""
+
+    phase: str = ""
+    dialect: Dialect = ""
+    share: float | None = None
+    dry_run: bool = False
+    is_rollback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """What is recorded of a migration, and the canary's configured share of now (0–1); None if it is not known."""
+
+    migration: str
+    decisions: tuple[RecordedDecision, ...]
+    canary_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class _RefusedError(Exception):
+    """A request that is not answered with a decision: its status, and the sentence of the answer."""
+
+    def __init__(self, status: int, sentence: object) -> None:
+        super().__init__(str(sentence))
+        self.status = status
+
+
+def parse_query(query: str, *, phase: str = "", is_rollback: bool = False) -> tuple[str, GateRequest]:
+    """The migration ("" if none is named) and the request. An unknown or repeated parameter is refused: a misspelt gate would be none."""
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in ("migration", "gate", "share", "dry_run"):
+            raise _RefusedError(400, text.invalid_parameter(name, ""))
+        if name in values:
+            raise _RefusedError(400, text.invalid_parameter(name, "× 1"))
+        values[name] = value
+    dialect = values.get("gate", "")
+    dialects = tuple(name for name in get_args(Dialect) if name)
+    if "gate" in values and dialect not in dialects:
+        raise _RefusedError(400, text.invalid_parameter("gate", ", ".join(dialects)))
+    if values.get("dry_run", "0") not in ("0", "1"):
+        raise _RefusedError(400, text.invalid_parameter("dry_run", "0, 1"))
+    return values.get("migration", ""), GateRequest(
+        phase=phase,
+        dialect=dialect,  # type: ignore[arg-type]
+        share=_share(values["share"]) if "share" in values else None,
+        dry_run=values.get("dry_run") == "1",
+        is_rollback=is_rollback,
+    )
+
+
+def _share(percent: str) -> float:
+    """ "10", "0.1" or "10%" as 0–1."""
+    share = (
+        float(percent.removesuffix("%")) / 100
+        if re.fullmatch(r"\d{1,3}(\.\d{1,6})?%?", percent, re.ASCII)
+        else math.nan
+    )
+    if not 0 <= share <= 1:
+        raise _RefusedError(400, text.invalid_parameter("share", "0 – 100"))
+    return share
+
+
+def check_access(scope: Scope, token: str) -> None:
+    """Raises _RefusedError unless the request has the token, or if there is none, comes from this machine and through no proxy."""
+    if token:
+        values = header_values(scope, b"authorization")
+        scheme, _, given = values[0].partition(" ") if len(values) == 1 else ("", "", "")
+        is_same = hmac.compare_digest(given.strip().encode("latin-1"), token.encode())
+        if scheme.lower() != "bearer" or not is_same:
+            raise _RefusedError(401, text.WRONG_TOKEN)
+        return
+    peer = normalize_host(scope["client"][0]) if scope.get("client") else None
+    is_forwarded = any(name in FORWARDING_HEADERS for name, _value in scope["headers"])
+    if peer is None or not is_loopback(peer) or is_forwarded:
+        raise _RefusedError(403, text.LOOPBACK_ONLY)
+
+
+def no_decision(code: ReasonCode, sentence: str, migration: str = "") -> dict[str, Any]:
+    """The answer without a recorded decision: it has the keys that every answer has."""
+    return {
+        "schema": SCHEMA,
+        "migration": migration,
+        **_refusal(code, sentence),
+        "incidents": [],
+        "phase": None,
+        "configured": {},
+        "observed": {},
+        "routes": {"state": "pending", "regressed": None},
+        "criteria": [],
+        "data_until": None,
+        "recorded_at": None,
+        "age_s": None,
+        "recorded": None,
+    }
+
+
+def _refusal(code: ReasonCode, sentence: str) -> dict[str, Any]:
+    reason = {"code": code, "subject": "", "minutes": None, "sentence": sentence}
+    return {
+        "ok": False,
+        "exit_code": EXIT_CODES["no_data"],
+        "verdict": None,
+        "headline": text.headline(sentence),
+        "decision": "no_data",
+        "reasons": [reason],
+    }
+
+
+def find_decision(state: GateState, phase: str) -> RecordedDecision | None:
+    """The one of a phase by its number or name ("2 · 10%"), of the current one for "" or "current"; None if nothing is recorded.
+
+    Raises _RefusedError for a phase without one.
+    """
+    if not state.decisions or phase in ("", "current"):
+        return state.decisions[-1] if state.decisions else None
+    number, _, share = (part.strip() for part in phase.partition("·"))
+    for decision in state.decisions:
+        if number == str(decision.phase) and (not share or share == _share_name(decision)):
+            return decision
+    raise _RefusedError(404, text.no_such_phase(phase[:80], [decision.phase for decision in state.decisions]))
+
+
+def _share_name(decision: RecordedDecision) -> str:
+    name = (_parse(decision.body).get("phase") or {}).get("name") or ""
+    return str(name).partition("·")[2].strip()
+
+
+@lru_cache(maxsize=32)
+def _parse(body: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def why_unusable(state: GateState, decision: RecordedDecision, request: GateRequest, now: float) -> str:
+    """Why the recorded decision is not that of now, in a sentence; "" if it is."""
+    age_s, current, content = now - decision.recorded_at, state.decisions[-1].phase, _parse(decision.body)
+    phase = content.get("phase") or {}
+    judged, configured = phase.get("canary_share"), (content.get("configured") or {}).get("canary")
+    if content.get("decision") not in EXIT_CODES or content.get("migration") != state.migration:
+        return str(text.NOT_RECORDED)
+    if age_s < -MAX_CLOCK_OFFSET_S:
+        return str(text.FUTURE)
+    if decision.phase != current:
+        return text.phase_over(decision.phase, current)
+    if age_s > MAX_RECORD_AGE_S:
+        return text.too_old(age_s, MAX_RECORD_AGE_S)
+    if configured is not None and state.canary_share is not None and abs(configured - state.canary_share) > 1e-9:
+        return str(text.CHANGED)
+    if request.share is not None and (judged is None or abs(judged - request.share) > SHARE_TOLERANCE):
+        return text.other_share(request.share, judged)
+    return ""
+
+
+@lru_cache(maxsize=64)
+def answer(state: GateState, request: GateRequest, now_s: int) -> GateAnswer:
+    """The answer at `now_s` (epoch seconds). Raises _RefusedError."""
+    decision = find_decision(state, request.phase)
+    if decision is None:
+        return _render(request, no_decision("unavailable", str(text.NOT_RECORDED), state.migration), is_judged=False)
+    content, reason = _parse(decision.body), why_unusable(state, decision, request, now_s)
+    recorded = {name: content.get(name) for name in ("decision", "verdict", "exit_code", "headline")}
+    body = {
+        **no_decision("unavailable", reason, state.migration),
+        **content,
+        **(_refusal("stale", reason) if reason else {}),
+        "recorded_at": iso_time(decision.recorded_at),
+        "age_s": max(now_s - decision.recorded_at, 0),
+        "recorded": recorded,
+    }
+    return _render(request, body, is_judged=True)
+
+
+def _render(request: GateRequest, body: dict[str, Any], *, is_judged: bool) -> GateAnswer:
+    status, decision = 200 if is_judged else 503, str(body["decision"])
+    if request.is_rollback:
+        # Inverted: only a 2xx rolls back, so a dry run has none.
+        status = 200 if decision == "roll_back" and not request.dry_run else STATUS_BY_DIALECT["strict"]["hold"]
+    elif request.dry_run:
+        status = 200
+    elif request.dialect in STATUS_BY_DIALECT:
+        status = STATUS_BY_DIALECT[request.dialect][decision]
+    content = {**body, "gate": request.dialect or None, "dry_run": request.dry_run}
+    if request.is_rollback or request.dialect == "flagger":
+        content = _in_short(content)
+    version = json.dumps({**content, "age_s": 0, "status": status}, sort_keys=True).encode()
+    etag = f'W/"{hashlib.sha256(version).hexdigest()[:32]}"'
+    return GateAnswer(status, _to_bytes(content), (("etag", etag),))
+
+
+def _in_short(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What Flagger writes into an event of Kubernetes, which has at most 1,024 characters."""
+    names = ("schema", "decision", "exit_code", "headline", "migration", "recorded_at", "age_s", "gate", "dry_run")
+    sentences = [str(reason["sentence"])[:200] for reason in body["reasons"][:1]]
+    return {**{name: body[name] for name in names}, "headline": str(body["headline"])[:200], "sentences": sentences}
+
+
+def _to_bytes(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Gate:
+    """Answers requests about all migrations of this process. `token`: "" if none is set."""
+
+    def __init__(self, contexts: Callable[[], AppContexts | None], token: str, *, clock: Clock = utc_now) -> None:
+        self._contexts, self._token, self._clock = contexts, token, clock
+        self._states: dict[str, RecentRead[GateState]] = {}
+        self._noted_at: dict[str, float] = {}
+
+    async def respond(self, scope: Scope, receive: Receive) -> GateAnswer:
+        """The answer to an http scope of DECISION_PATH or ROLLBACK_PATH."""
+        is_rollback = scope["path"].startswith(ROLLBACK_PATH)
+        headers: tuple[tuple[str, str], ...] = ()
+        try:
+            check_access(scope, self._token)
+            query, phase = scope["query_string"].decode("latin-1"), scope.get("path_params", {}).get("phase", "")
+            migration, request = parse_query(query, phase=phase, is_rollback=is_rollback)
+            await _check_method(scope, receive, request)
+            app = self._app_context(migration)
+            found = await self._read(app)
+            result = answer(found, request, int(self._clock().timestamp()))
+            headers = result.headers
+        except _RefusedError as error:
+            body = {**no_decision("unavailable", str(error)), "gate": None, "dry_run": False}
+            result = GateAnswer(error.status, _to_bytes(body), _ERROR_HEADERS.get(error.status, ()))
+        if result.status == 200 and _is_known(scope, headers):
+            result = GateAnswer(304, b"", headers)
+        return GateAnswer(result.status, result.body, (("cache-control", "no-store"), *result.headers))
+
+    def _app_context(self, migration: str) -> AppContext:
+        contexts = self._contexts()
+        if contexts is None:
+            raise _RefusedError(503, text.NOT_STARTED)
+        if not migration and len(contexts.by_slug) == 1:
+            return next(iter(contexts.by_slug.values()))
+        if migration not in contexts.by_slug:
+            raise _RefusedError(
+                404 if migration else 400, text.no_such_migration(migration[:80], list(contexts.by_slug))
+            )
+        return contexts.by_slug[migration]
+
+    async def _read(self, app: AppContext) -> GateState:
+        slug = app.migration.slug
+        found = await self._states.setdefault(slug, RecentRead()).get(lambda: self._read_state(app.archive, slug))
+        if found is None:
+            raise _RefusedError(503, text.UNREADABLE)
+        return found
+
+    def _read_state(self, archive: Archive, slug: str) -> GateState:
+        """Raises ArchiveError. Also notes that the gate is in use, so that access logs are counted for it."""
+        decisions, now = archive.decisions.read(), self._clock().timestamp()
+        if decisions and now - self._noted_at.get(slug, 0) >= ASKED_INTERVAL_S:
+            self._noted_at[slug] = now
+            with suppress(ArchiveError):  # its decision can be read
+                archive.decisions.note_asked(int(now))
+        latest = archive.events.latest_traffic()
+        return GateState(slug, decisions, configured_shares(latest[0] if latest else None).get("canary"))
+
+
+_ERROR_HEADERS: dict[int, tuple[tuple[str, str], ...]] = {
+    401: (("www-authenticate", 'Bearer realm="gate"'),),
+    405: (("allow", "GET, HEAD"),),
+    413: (("connection", "close"),),
+}
+
+
+async def _check_method(scope: Scope, receive: Receive, request: GateRequest) -> None:
+    """Reads the body of a webhook, which has nothing that the decision depends on."""
+    if scope["method"] != "POST":
+        return
+    if request.dialect != "flagger" and not request.is_rollback:
+        raise _RefusedError(405, text.POST_NEEDS_FLAGGER)
+    n_bytes, more = 0, True
+    while more:
+        event = await receive()
+        n_bytes += len(event.get("body", b""))
+        if n_bytes > MAX_BODY_BYTES:
+            raise _RefusedError(413, text.BODY_TOO_LARGE)
+        more = event["type"] == "http.request" and event.get("more_body", False)
+
+
+def _is_known(scope: Scope, headers: Sequence[tuple[str, str]]) -> bool:
+    """Whether the client has this answer already. A caller that only looks at the status sends no If-None-Match."""
+    known = {item.strip() for value in header_values(scope, b"if-none-match") for item in value.split(",")}
+    return scope["method"] in ("GET", "HEAD") and dict(headers).get("etag") in known

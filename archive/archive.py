@@ -31,6 +31,7 @@ class Archive:
     def __init__(self, database: Database, migration: Migration, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self.last_view = database.last_known
+        self.release = migration.release
         self.metrics = MetricStore(database, final_after_s=migration.settle_minutes * 60, clock=clock)
         self.events = EventStore(database, configured_rule=migration.aws.rule if migration.aws else "")
         self.access_logs = AccessLogStore(database)

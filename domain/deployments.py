@@ -40,7 +40,7 @@ class TaskSet:
     """The tasks of one revision. `weight` and `test_weight` are percent of the production and the test traffic; None: unknown.
 
     `status`: PRIMARY, ACTIVE or DRAINING for a task set; "source" or "target" for a revision of an ECS deployment. `deployment`: the id of the
-    CodeDeploy deployment that created it.
+    CodeDeploy deployment that created it. `container_images`: () if unknown.
     """
 
     id: str
@@ -55,6 +55,7 @@ class TaskSet:
     label: str = ""  # CodeDeploy's "Blue" or "Green"
     stability: str = ""  # STEADY_STATE or STABILIZING
     deployment: str = ""
+    container_images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,15 @@ class Deployment:
     @property
     def is_rollback(self) -> bool:
         return bool(self.rolls_back)
+
+    def with_task_sets_of(self, before: "Deployment") -> "Deployment":
+        """The deployment with what an earlier read of it has and this one lacks: task sets (older ones are read without), and task definitions."""
+        return replace(
+            self,
+            task_sets=self.task_sets or before.task_sets,
+            task_definition=self.task_definition or before.task_definition,
+            previous_task_definition=self.previous_task_definition or before.previous_task_definition,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 import analysis
-from analysis import Phase
+from analysis import Phase, PhaseOutcome
 from analysis.retrospective import impact
 from analysis.retrospective.error_budget import ErrorBudget, error_budget
 from analysis.retrospective.phase_rows import merge_swaps
@@ -21,7 +21,7 @@ from domain import Event, FleetName, Migration, Series, Slo, Window
 from domain.series import is_request_count
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, MINUTE_S, merge_windows
-from services.fleet_requests import fleet_requests
+from services.fleet_requests import constant_share, fleet_requests
 
 EVENT_HISTORY_S = 90 * DAY_S  # requested from every source of events
 UNKNOWN_START_WINDOW_S = (
@@ -89,7 +89,12 @@ def read_phases(archive: Archive, source: str, *, now: datetime) -> tuple[Phase,
 
 
 def phases_until(archive: Archive, source: str, end: int) -> tuple[Phase, ...]:
-    """The phases up to `end` (epoch seconds, a whole minute). Raises ArchiveError."""
+    """The phases up to `end` (epoch seconds, a whole minute). A release is one phase, whatever its weights. Raises ArchiveError."""
+    if release := archive.release:
+        window = release.window(end)
+        outcome: PhaseOutcome | None = "running" if release.end is None else None
+        share = constant_share(archive, window)
+        return (Phase(window, share, "deployment", judged=window, number=1, outcome=outcome),)
     span = archive.metrics.covered_span(source)
     return known_phases(
         archive.events.read(Window(0, end)),

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 import pandas as pd
 
 from domain import Event, Series, Traffic, WeightChange, Window, empty_frame
-from domain.deployments import DeploymentState
+from domain.deployments import Deployment, DeploymentState
 from domain.redaction import redact
 from domain.window import HOUR_S, MINUTE_S
 
@@ -132,7 +132,7 @@ class Events:
     """The events of one source in a window. `complete` is False if some are missing because of a problem. `clock_ahead_s`: as of a Pull.
 
     `weight_changes`: changes of rules from an audit log; the archive merges them with the observed traffic snapshots.
-    `deployment_state`: the current state of services and deployments, if the source reads them.
+    `deployment_state`: the current state of services and deployments, if the source reads them. `deployments`: all that were read.
     """
 
     window: Window
@@ -144,6 +144,7 @@ class Events:
     weight_changes: tuple[WeightChange, ...] = ()
     deployment_state: DeploymentState | None = None
     clock_ahead_s: float = 0.0
+    deployments: tuple[Deployment, ...] = ()
 
     @property
     def covered(self) -> Window | None:

@@ -13,6 +13,7 @@ from domain.config.access_logs import AccessLogs, Athena
 from domain.config.batches import Batches, Job
 from domain.config.criteria import CRITERION_METRICS
 from domain.config.loader import load
+from domain.config.releases import Releases
 from domain.config.server import ServerSettings
 from messages.errors import archive, config
 from sources.base import HealthState, ProblemKind
@@ -33,10 +34,11 @@ TABLES = {
     "criteria": Criterion,
     "batches": Batches,
     "access_logs": AccessLogs,
+    "releases": Releases,
     "server": ServerSettings,
 }
 HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
-    "migration": ("## `[migration]`", Migration, {"fleets", "demo", *TABLES}),
+    "migration": ("## `[migration]`", Migration, {"fleets", "demo", "release", *TABLES}),
     "aws": ("## `[aws]`", Aws, set()),
     "fleets": ("## `[fleets.baseline]` and `[fleets.canary]`", Fleet, set()),
     "mackerel": ("## `[mackerel]`", Mackerel, set()),
@@ -45,6 +47,7 @@ HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "access_logs": ("## `[access_logs]`", AccessLogs, {"athena"}),
     "athena": ("## `[access_logs.athena]`", Athena, set()),
     "jobs": ("## `[[batches.jobs]]`", Job, set()),
+    "releases": ("## `[releases]`", Releases, set()),
     "server": ("## `[server]`", ServerSettings, set()),
 }
 
@@ -107,7 +110,10 @@ def test_the_example_is_valid_and_has_only_what_is_required(tmp_path: Path) -> N
 COMMENTED = r"(?m)^# (?=\[|\w+ = )"
 BLOCKS = EXAMPLE.split("\n\n")
 OPTIONAL_LINES = [line for line in EXAMPLE.partition("# [")[0].splitlines() if re.match(COMMENTED, line)]
-OPTIONAL_TABLES = [block for block in BLOCKS if re.search(r"(?m)^# \[", block) and "[[batches.jobs]]" not in block]
+NEED_OTHERS = "[[batches.jobs]]", "[releases]"  # of which [releases] needs the canary's ecs_service
+OPTIONAL_TABLES = [
+    block for block in BLOCKS if re.search(r"(?m)^# \[", block) and not any(table in block for table in NEED_OTHERS)
+]
 
 
 def test_the_example_is_valid_with_everything_that_is_commented_out(tmp_path: Path) -> None:
@@ -122,6 +128,7 @@ def test_the_example_is_valid_with_everything_that_is_commented_out(tmp_path: Pa
     ]
     assert migration.batches and [job.name for job in migration.batches.jobs] == ["thumbnails", "digest"]
     assert migration.mackerel and migration.access_logs and migration.access_logs.athena
+    assert migration.releases and migration.releases.commit_url
 
 
 @pytest.mark.parametrize("part", [*OPTIONAL_LINES, *OPTIONAL_TABLES], ids=lambda part: part.splitlines()[0][:40])

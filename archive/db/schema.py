@@ -13,7 +13,7 @@ from archive.db import migrations
 from archive.db.engine import transaction
 from archive.db.errors import ArchiveError
 
-SCHEMA_VERSION = 10  # the number of the newest migration
+SCHEMA_VERSION = 11  # the number of the newest migration
 METADATA = sa.MetaData()
 
 
@@ -134,6 +134,16 @@ deployment_state = Table(
     _reference("migration", index=True),
     *_required(Text, "source"),
     *_required(BigInteger, "first_seen", "last_seen"),
+    *_required(Text, "body"),
+)
+
+# A deployment (JSON) as one source last returned it, with the target groups of its revisions. Kept when the source does not return it any more.
+deployment = Table(
+    "deployment",
+    METADATA,
+    _reference("migration", primary_key=True),
+    *_key(Text, "source", "key"),
+    *_required(BigInteger, "created", "read_at"),
     *_required(Text, "body"),
 )
 

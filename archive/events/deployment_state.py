@@ -8,13 +8,16 @@ from archive.events.history_rows import append_if_changed
 from domain.deployments import DeploymentState, merge_deployment_states
 from domain.serialization import to_json
 
-_NOT_LISTED = ',"listed_at":[]'  # not in bodies of earlier versions: an unchanged state adds no row
+# Not in bodies of earlier versions: an unchanged state adds no row.
+_NOT_WRITTEN = (',"listed_at":[]', ',"container_images":[]')
 
 
 def write(connection: Connection, migration_id: int, source_name: str, state: DeploymentState | None) -> None:
     """Stores what a source returned; None changes nothing."""
     if state is not None:
-        body = to_json(state.asked_at_time(0)).replace(_NOT_LISTED, "")
+        body = to_json(state.asked_at_time(0))
+        for default in _NOT_WRITTEN:
+            body = body.replace(default, "")
         key = {"migration_id": migration_id, "source": source_name}
         append_if_changed(connection, schema.deployment_state, key, body, state.asked_at)
 

@@ -12,6 +12,7 @@ from archive.db.stored_json import read_stored
 from archive.db.upsert import upsert
 from archive.events import deployment_state, weight_changes
 from archive.events.backlog import add_event_coverage, read_event_coverage
+from archive.events.deployments import read_deployments, write_deployments
 from archive.events.events import (
     delete_missing_events,
     overlaps,
@@ -24,7 +25,7 @@ from archive.events.source_state import SourceState, read_states, save_answer_st
 from archive.events.traffic_snapshots import read_latest_snapshot, save_snapshot
 from archive.events.weight_changes import WeightHistory
 from domain import Event, Traffic, WeightChange, Window
-from domain.deployments import DeploymentState
+from domain.deployments import Deployment, DeploymentState
 from domain.serialization import to_json
 from domain.traffic import detect_weight_change
 from domain.triggers import Triggers
@@ -90,6 +91,7 @@ class EventStore:
             if events.complete and not keep_missing:
                 delete_missing_events(connection, migration_id, source_name, events.events, events.window)
             deployment_state.write(connection, migration_id, source_name, events.deployment_state)
+            write_deployments(connection, migration_id, source_name, events.deployments, events.asked_at)
             save_answer_state(connection, self._database.row(source_name, "events"), events, success=events.complete)
 
     def read(self, window: Window) -> tuple[Event, ...]:
@@ -137,6 +139,10 @@ class EventStore:
     def deployment_state(self) -> DeploymentState | None:
         """Services and deployments as last read; None if they never were."""
         return self._database.recall(deployment_state.read)
+
+    def deployments(self) -> tuple[Deployment, ...]:
+        """All deployments that were ever read, the newest first."""
+        return self._database.recall(read_deployments)
 
     def save_triggers(self, snapshot: TriggerSnapshot, source_name: str) -> None:
         """Stores the triggers of batch jobs, if they could be read, and the state of their source."""

@@ -30,7 +30,12 @@ from sources.base import AnsweredRange, Pull
 
 _KEYED_TABLES = ("event", "weight_change")  # existing rows stay
 # The newest row wins, by this column.
-_LATEST_TABLES = {"window_latency": "asked_at", "trigger": "asked_at", "decision": "recorded_at"}
+_LATEST_TABLES = {
+    "window_latency": "asked_at",
+    "trigger": "asked_at",
+    "decision": "recorded_at",
+    "deployment": "read_at",
+}
 _HISTORY_TABLES = ("traffic_snapshot", "deployment_state")  # rows in order of time
 SLICE_ROWS = 50_000  # of a series in one transaction; a series may have millions
 

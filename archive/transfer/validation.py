@@ -25,7 +25,7 @@ from archive.metrics.window_latency import LatencyBody
 from archive.transfer.export import COVERAGE_SCHEMA, LOG_SCHEMAS, POINT_SCHEMA, SERIES_COLUMNS, arrow_type
 from archive.transfer.manifest import COPIED_TABLES, ExportError, Manifest
 from domain import Traffic, WeightChange
-from domain.deployments import DeploymentState
+from domain.deployments import Deployment, DeploymentState
 from domain.events import EVENT_KINDS
 from domain.serialization import from_json
 from domain.series import Owner
@@ -50,7 +50,7 @@ _VOCABULARY = {
     name: re.compile(r"[A-Za-z][A-Za-z0-9_.:%/ -]{0,79}|", re.ASCII) for name in ("source", "metric", "stat", "unit")
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_PAST_TIMES = frozenset(("asked_at", "recorded_at", "first_seen", "last_seen"))
+_PAST_TIMES = frozenset(("asked_at", "read_at", "recorded_at", "first_seen", "last_seen"))
 _UNIQUE: dict[str, tuple[str, ...]] = {"series": SERIES_COLUMNS, "coverage": (*SERIES_COLUMNS, "period_s", "start_s")}
 
 
@@ -350,12 +350,23 @@ def _check_traffic(row: Row) -> None:
 
 def _check_deployments(row: Row) -> None:
     for deployment in _decode(DeploymentState, row).deployments:
-        times = [deployment.created, deployment.started, deployment.ended, deployment.rollback_at]
-        times += [at for stage in deployment.stages for at in (stage.began, stage.ended)]
-        if any(at is not None and not 0 <= at <= LATEST_S for at in times):
-            raise _InvalidError("body, time")
-        if deployment.link and not deployment.link.startswith(("https://", "http://")):
-            raise _InvalidError("body, link")
+        _check_deployment(deployment)
+
+
+def _check_deployment_row(row: Row) -> None:
+    deployment = _decode(Deployment, row)
+    if (deployment.id, deployment.created) != (row["key"], row["created"]):
+        raise _InvalidError("body, time or key")
+    _check_deployment(deployment)
+
+
+def _check_deployment(deployment: Deployment) -> None:
+    times = [deployment.created, deployment.started, deployment.ended, deployment.rollback_at]
+    times += [at for stage in deployment.stages for at in (stage.began, stage.ended)]
+    if any(at is not None and not 0 <= at <= LATEST_S for at in times):
+        raise _InvalidError("body, time")
+    if deployment.link and not deployment.link.startswith(("https://", "http://")):
+        raise _InvalidError("body, link")
 
 
 def _check_triggers(row: Row) -> None:
@@ -430,6 +441,7 @@ _ROW_CHECKS: dict[str, Callable[[Row], None]] = {
     "weight_change": _check_weight_change,
     "traffic_snapshot": _check_traffic,
     "deployment_state": _check_deployments,
+    "deployment": _check_deployment_row,
     "trigger": _check_triggers,
     "decision": _check_decision,
     "window_latency": _check_window_latency,

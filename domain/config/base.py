@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from domain.arn import Arn, ArnKind, TruncatedArn
 from domain.config.errors import ConfigIssueCode, closest, config_error
 
 
@@ -24,6 +25,9 @@ def matches(pattern: str, code: ConfigIssueCode) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+Pair = Annotated[str, matches(r"([^/:\s]+/[^/:\s]+)?", "not_a_pair")]  # "cluster/service", or ""
 
 
 def _check_timezone(name: str) -> str:
@@ -45,3 +49,18 @@ def _closest_timezone(name: str, zones: set[str]) -> str:
 
 
 TimezoneName = Annotated[str, AfterValidator(_check_timezone)]
+
+
+def parse_arn(text: str, kind: ArnKind) -> Arn:
+    """The parsed ARN. Raises a configuration error if it is not one of this kind."""
+    arn = Arn.parse(text)
+    if arn is None and (truncated := TruncatedArn.parse(text, kind)):
+        missing, in_part = ",".join(truncated.missing), str(truncated.in_part).lower()
+        raise config_error(
+            "truncated_arn", given=text, kind=kind, found=truncated.kind, missing=missing, in_part=in_part
+        )
+    if arn is None:
+        raise config_error("not_an_arn", given=text, kind=kind)
+    if arn.kind != kind:
+        raise config_error("arn_of_another_kind", given=text, kind=kind, found=arn.kind)
+    return arn

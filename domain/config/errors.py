@@ -79,6 +79,12 @@ ConfigIssueCode = Literal[
     "rule_and_scheduler",
     "rule_in_a_zone",
     "no_logs_place",
+    "release_without_groups",  # and without [fleets]
+    "releases_without_aws",
+    "another_service",  # than that of the fleet
+    "no_release_service",
+    "not_a_pair_of_groups",
+    "not_a_commit_url",
     "not_a_bucket",
     "path_and_bucket",
     "prefix_without_bucket",

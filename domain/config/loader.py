@@ -15,19 +15,21 @@ from domain.config.batches import Batches, Job
 from domain.config.criteria import CloudWatchMetricTable, CloudWatchQuery, Criterion
 from domain.config.errors import ConfigIssue, ConfigurationError, closest, issue_from_pydantic
 from domain.config.models import Aws, Fleet, Fleets, Mackerel, Migration
+from domain.config.releases import Releases
 from domain.config.server import ServerSettings
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
-# The tables beside [migration], and the keys of [migration] itself. `demo` cannot be set in a file.
-TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "server")
-_MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*TABLES, "demo"))
+# The tables beside [migration], and the keys of [migration] itself. `demo` and `release` cannot be set in a file.
+TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "releases", "server")
+_MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*TABLES, "demo", "release"))
 _MODELS: dict[str, type[BaseModel]] = {
     "aws": Aws,
     "mackerel": Mackerel,
     "criteria": Criterion,
     "batches": Batches,
     "access_logs": AccessLogs,
+    "releases": Releases,
     "server": ServerSettings,
 }
 

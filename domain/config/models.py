@@ -6,14 +6,15 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from domain.arn import Arn, ArnKind, TruncatedArn
+from domain.arn import Arn
 from domain.config.access_logs import AccessLogs
-from domain.config.base import ConfigTable, TimezoneName, matches
+from domain.config.base import ConfigTable, Pair, TimezoneName, matches, parse_arn
 from domain.config.batches import Batches
 from domain.config.criteria import THRESHOLD_DECIMALS, Criterion, Margin
 from domain.config.errors import config_error
+from domain.config.releases import Releases, ReleaseSpan
 from domain.config.server import ServerSettings
 from domain.redaction import redact_userinfo, register_url
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName, format_threshold
@@ -21,23 +22,7 @@ from domain.window import parse_datetime, parse_warm_up
 
 MAX_OWN_CRITERIA = 20  # with metric math and both fleets, those are 440 of the 500 queries of a call
 DEFAULT_WARM_UP = "10m"
-_Pair = Annotated[str, matches(r"([^/:\s]+/[^/:\s]+)?", "not_a_pair")]
 _SLO = re.compile(r"(?P<target>\d{1,2}(?:\.\d+)?)\s*% over (?P<days>\d{1,2})\s*d")
-
-
-def _arn(text: str, kind: ArnKind) -> Arn:
-    """The parsed ARN. Raises a configuration error if it is not one of this kind."""
-    arn = Arn.parse(text)
-    if arn is None and (truncated := TruncatedArn.parse(text, kind)):
-        missing, in_part = ",".join(truncated.missing), str(truncated.in_part).lower()
-        raise config_error(
-            "truncated_arn", given=text, kind=kind, found=truncated.kind, missing=missing, in_part=in_part
-        )
-    if arn is None:
-        raise config_error("not_an_arn", given=text, kind=kind)
-    if arn.kind != kind:
-        raise config_error("arn_of_another_kind", given=text, kind=kind, found=arn.kind)
-    return arn
 
 
 class Slo(ConfigTable):
@@ -72,8 +57,8 @@ class Aws(ConfigTable):
     """
 
     region: Annotated[str, matches(r"[a-z]{2,}(-[a-z]+)+-\d+", "not_a_region")]
-    load_balancer: Annotated[str, AfterValidator(lambda text: _arn(text, "load balancer").text)]
-    rule: Annotated[str, AfterValidator(lambda text: _arn(text, "listener rule").text if text else "")] = ""
+    load_balancer: Annotated[str, AfterValidator(lambda text: parse_arn(text, "load balancer").text)]
+    rule: Annotated[str, AfterValidator(lambda text: parse_arn(text, "listener rule").text if text else "")] = ""
     profile: str = ""
     cloudtrail: bool = True
 
@@ -82,13 +67,13 @@ class Aws(ConfigTable):
         arn = self.load_balancer_arn
         if arn.region != self.region:
             raise config_error("another_region", given=self.region, found=arn.region)
-        if self.rule and _arn(self.rule, "listener rule").load_balancer_path != arn.dimension:
+        if self.rule and parse_arn(self.rule, "listener rule").load_balancer_path != arn.dimension:
             raise config_error("rule_of_another_load_balancer", given=self.rule, load_balancer=arn.dimension)
         return self
 
     @property
     def load_balancer_arn(self) -> Arn:
-        return _arn(self.load_balancer, "load balancer")
+        return parse_arn(self.load_balancer, "load balancer")
 
 
 class Fleet(ConfigTable):
@@ -96,8 +81,8 @@ class Fleet(ConfigTable):
 
     label: Annotated[str, Field(min_length=1)]
     target_groups: tuple[str, ...]
-    ecs_service: _Pair = ""  # cluster/service
-    codedeploy: _Pair = ""  # application/deployment group
+    ecs_service: Pair = ""  # cluster/service
+    codedeploy: Pair = ""  # application/deployment group
 
     @field_validator("target_groups")
     @classmethod
@@ -106,7 +91,7 @@ class Fleet(ConfigTable):
             raise config_error("empty")
         for text in groups:
             if not re.fullmatch(r"[A-Za-z0-9-]{1,32}", text):
-                _arn(text, "target group")
+                parse_arn(text, "target group")
             if groups.count(text) > 1:
                 raise config_error("group_twice", given=text)
         return groups
@@ -160,8 +145,27 @@ class Migration(ConfigTable):
     criteria: tuple[Criterion, ...] = ()
     batches: Batches | None = None
     access_logs: AccessLogs | None = None
+    releases: Releases | None = None
     server: ServerSettings = ServerSettings()
     demo: bool = False
+    release: ReleaseSpan | None = None  # of a migration that services.releases derived from a deployment
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_fleets(cls, tables: Any) -> Any:
+        """Without [fleets], both target groups of [releases] are the fleets."""
+        if not isinstance(tables, Mapping) or "fleets" in tables or not isinstance(tables.get("releases"), Mapping):
+            return tables
+        if not tables["releases"].get("target_groups"):
+            raise config_error("release_without_groups", at="releases.target_groups")
+        try:
+            fleets = _fleets_of(Releases.model_validate(tables["releases"]))
+        except ValidationError:  # reported with its key when the table is validated
+            fleets = Fleets(
+                baseline=Fleet(label="blue", target_groups=("blue",)),
+                canary=Fleet(label="green", target_groups=("green",)),
+            )
+        return {**tables, "fleets": fleets}
 
     @field_validator("since", mode="before")
     @classmethod
@@ -229,9 +233,12 @@ class Migration(ConfigTable):
                 raise config_error("no_source")
             return self
         load_balancer = self.aws.load_balancer_arn
-        for fleet in FLEETS:
-            for position, text in enumerate(self.fleets[fleet].target_groups):
-                group, key = Arn.parse(text), f"fleets.{fleet}.target_groups.{position}"
+        groups = {f"fleets.{fleet}": self.fleets[fleet].target_groups for fleet in FLEETS}
+        if self.releases:
+            groups = {"releases": self.releases.target_groups} | groups
+        for table, texts in groups.items():
+            for position, text in enumerate(texts):
+                group, key = Arn.parse(text), f"{table}.target_groups.{position}"
                 if group is None:
                     raise config_error("arn_needed", given=text, at=key)
                 if (group.region, group.account) != (load_balancer.region, load_balancer.account):
@@ -270,6 +277,35 @@ class Migration(ConfigTable):
             raise config_error("no_logs_place", at="access_logs.path")
         return self
 
+    @model_validator(mode="after")
+    def _check_releases(self) -> Self:
+        releases = self.releases
+        if releases is None:
+            return self
+        if self.aws is None and not self.demo:
+            raise config_error("releases_without_aws", at="releases")
+        fleet = self.fleets[self.release_fleet]
+        for name, key, given, configured in (
+            ("service", "ecs_service", releases.service, fleet.ecs_service),
+            ("codedeploy", "codedeploy", releases.codedeploy, fleet.codedeploy),
+        ):
+            if given and given != configured:
+                raise config_error("another_service", at=f"releases.{name}", given=given, fleet="canary", key=key)
+        if not (fleet.ecs_service or fleet.codedeploy):
+            raise config_error("no_release_service", at="releases.service")
+        return self
+
+    @property
+    def release_fleet(self) -> FleetName:
+        """The fleet whose deployments are the releases: the one with the service of [releases], else the canary."""
+        service = self.releases.service if self.releases else ""
+        return "baseline" if service and service == self.fleets.baseline.ecs_service else "canary"
+
+    @property
+    def is_release_board(self) -> bool:
+        """Whether there are no fleets to migrate between, only releases: [releases] without [fleets]."""
+        return bool(self.releases and self.releases.target_groups and self.fleets == _fleets_of(self.releases))
+
     @property
     def batch_service(self) -> str:
         """The Mackerel service that the batches report to, or ""."""
@@ -288,7 +324,9 @@ class Migration(ConfigTable):
 
     @property
     def since_s(self) -> int | None:
-        """`since` in epoch seconds, at a whole minute; None: all that the sources retain."""
+        """`since` in epoch seconds, at a whole minute; None: all that the sources retain. Of a release, its start."""
+        if self.release:
+            return self.release.window(self.release.start).start
         return int(datetime.combine(self.since, time.min, self.zone).timestamp()) // 60 * 60 if self.since else None
 
     @property
@@ -299,11 +337,15 @@ class Migration(ConfigTable):
     @property
     def slug(self) -> str:
         """Its name in URLs and on the command line: letters, digits, "_" and "-"."""
-        return re.sub(r"\W+", "-", self.name.casefold()).strip("-") or "migration"
+        if self.release:
+            return self.release.slug
+        return slug_of(self.name) or "migration"
 
     @property
     def key(self) -> str:
         """The migration's unique name in the archive: its name, and its load balancer or Mackerel service."""
+        if self.release:
+            return self.release.key
         if self.aws:
             return f"{self.name} @ {self.aws.load_balancer_arn.dimension}"
         return f"{self.name} @ mackerel:{self.mackerel.service if self.mackerel else ''}"
@@ -315,3 +357,22 @@ class Migration(ConfigTable):
     def margin_of(self, metric: str) -> Margin | None:
         """The configured margin of a metric (`error_rate`, `latency_p95`, `slow_0.3s`, …), or None."""
         return next((criterion.margin for criterion in self.criteria if criterion.metric == metric), None)
+
+
+def slug_of(name: str) -> str:
+    """A name as in URLs and on the command line."""
+    return re.sub(r"\W+", "-", name.casefold()).strip("-")
+
+
+def _fleets_of(releases: Releases) -> Fleets:
+    """The two target groups of a blue/green pair as fleets. The service is that of the second one, as it is of the canary in a migration."""
+    blue, green = releases.names
+    return Fleets(
+        baseline=Fleet(label=blue, target_groups=releases.target_groups[:1]),
+        canary=Fleet(
+            label=green,
+            target_groups=releases.target_groups[1:],
+            ecs_service=releases.service,
+            codedeploy=releases.codedeploy,
+        ),
+    )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from domain import ConfigIssue
-from messages.errors import config_access_logs, config_batches, config_criteria
+from messages.errors import config_access_logs, config_batches, config_criteria, config_releases
 from messages.errors.config_criteria import suggestion
 from messages.errors.sources import Message, shorten
 from messages.i18n import LazyText, _, lazy
@@ -44,6 +44,7 @@ _EXAMPLES = {
     "server.protected": "protected = true",
     **config_batches.EXAMPLES,
     **config_access_logs.EXAMPLES,
+    **config_releases.EXAMPLES,
 }
 _LISTED_BY = {
     "load balancer": "aws elbv2 describe-load-balancers",
@@ -155,6 +156,7 @@ _TEXTS: dict[str, IssueText] = {
     ),
     **config_batches.TEXTS,
     **config_access_logs.TEXTS,
+    **config_releases.TEXTS,
     **config_criteria.TEXTS,
 }  # fmt: skip
 

@@ -81,6 +81,7 @@ class DeploymentSource(ABC):
             took_s=time.monotonic() - started,
             deployment_state=DeploymentState(now, services, newest, routes, listed_at) if has_state else None,
             clock_ahead_s=session.clock_ahead_s,
+            deployments=tuple(deployment for target in targets for deployment in target.deployments),
         )
 
     def check(self) -> tuple[Health, ...]:

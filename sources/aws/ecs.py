@@ -228,6 +228,7 @@ def _parse_revision_task_set(payload: Mapping[str, Any], role: str, revision: Ma
         pending=payload.get("pendingTaskCount", 0),
         weight=payload.get("requestedProductionTrafficWeight"),
         test_weight=payload.get("requestedTestTrafficWeight"),
+        container_images=tuple(container.get("image", "") for container in revision.get("containerImages", ())),
     )
 
 

@@ -337,4 +337,25 @@ SERVER_ISSUES: list[InvalidConfig] = [
     ("server", True, "server", "wrong_type", {"kind": "table"}),
 ]
 
-ALL_ISSUES = (*CONFIG_ISSUES, *BATCH_ISSUES, *ACCESS_LOG_ISSUES, *SERVER_ISSUES)
+RELEASE_ISSUES: list[InvalidConfig] = [
+    ("releases", {"servce": "photo/web"}, "releases.servce", "unknown_key", {"close": "service"}),
+    ("releases", {"service": "web"}, "releases.service", "not_a_pair", {"given": "web"}),
+    ("releases", {"service": "photo/api"}, "releases.service", "another_service", {"given": "photo/api"}),
+    ("releases", {"codedeploy": "a/b"}, "releases.codedeploy", "another_service", {"key": "codedeploy"}),
+    ("releases", {"target_groups": ["blue", BLUE]}, "releases.target_groups", "not_an_arn", {"given": "blue"}),
+    ("releases", {"target_groups": [BLUE]}, "releases.target_groups", "not_a_pair_of_groups", {"given": "1"}),
+    ("releases", {"target_groups": [BLUE, BLUE]}, "releases.target_groups", "group_twice", {"given": BLUE}),
+    *(
+        ("releases", {"commit_url": url}, "releases.commit_url", "not_a_commit_url", {"given": url})
+        for url in (
+            "http://example.com/{tag}",
+            "javascript:alert(1)//{tag}",
+            "https://example.com/commit",
+            "https://{tag}",
+            "https://example.com/{tag}/{sha}",
+        )
+    ),
+]
+
+
+ALL_ISSUES = (*CONFIG_ISSUES, *BATCH_ISSUES, *ACCESS_LOG_ISSUES, *SERVER_ISSUES, *RELEASE_ISSUES)

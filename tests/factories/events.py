@@ -1,7 +1,7 @@
 """Weights, weight changes, alerts, deployment states and triggers, as sources return them."""
 
 from domain import Event, Rule, Share, Traffic, WeightChange
-from domain.deployments import EcsService, ServiceEvent, TaskSet, TrafficRoute
+from domain.deployments import Deployment, EcsService, ServiceEvent, TaskSet, TrafficRoute
 from domain.triggers import Trigger
 from tests.fakes.metric_source import NOON
 
@@ -10,6 +10,20 @@ SERVICE = EcsService(
     "canary", "photo/web", "ACTIVE", "CODE_DEPLOY", "codedeploy", 4, 4, 0, "web:42",
     task_sets=(PRIMARY,), events=(ServiceEvent(NOON - 60, "has reached a steady state."),),
 )  # fmt: skip
+DEPLOYMENT = Deployment(
+    "ecs",
+    "abc",
+    "canary",
+    "SUCCESSFUL",
+    NOON - 3600,
+    ended=NOON - 1800,
+    task_definition="web:42",
+    previous_task_definition="web:41",
+    task_sets=(
+        TaskSet("2", "target", "web:42", "photo-ecs-green", 4, 4, 0, 100.0, container_images=("registry/web:1a2b3c",)),
+        TaskSet("1", "source", "web:41", "photo-ecs-blue", 4, 4, 0, 0.0),
+    ),
+)
 ROUTE = TrafficRoute(("photo-ecs-blue", "photo-ecs-green"), listener_arn="arn:listener")
 RULE = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener-rule/app/photo/50dc6c495c0c9188/0467ef3c8400ae65/f8f3c3e3f0a1b2c3"
 

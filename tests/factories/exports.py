@@ -11,7 +11,7 @@ from sources.base import Events, TrafficSnapshot
 from sources.triggers import TriggerSnapshot
 from tests.factories.archives import MIGRATION
 from tests.factories.counted_files import counted_file, log_counts
-from tests.factories.events import ROUTE, SERVICE, TRIGGER, logged_change, make_alert, weighted_traffic
+from tests.factories.events import DEPLOYMENT, ROUTE, SERVICE, TRIGGER, logged_change, make_alert, weighted_traffic
 from tests.fakes.metric_source import ECS, HOURLY, LATENCY, NOON, minute_time, minute_window
 from tests.fakes.window_latency_source import FakeWindowLatencySource
 
@@ -39,6 +39,7 @@ def fill_archive(url: str) -> None:
                 minute_window(-60, 0),
                 NOON,
                 deployment_state=DeploymentState(NOON, (SERVICE,), (), (("canary", ROUTE),)),
+                deployments=(DEPLOYMENT,),
             ),
             "ecs",
         )

@@ -293,6 +293,12 @@ HOSTILE: dict[str, Spoil] = {
     "rules that are no list": set_body("traffic_snapshot", lambda body: body | {"rules": 1}),
     "a deployment in the year 10000": set_body("deployment_state", first_deployment(created=FAR)),
     "a deployment with a link that runs": set_body("deployment_state", first_deployment(link="javascript:alert(1)")),
+    "a deployment with another id": set_body("deployment", lambda body: body | {"id": "d-2"}),
+    "a deployment of another time": set_value("deployment", "created", NOON - 1),
+    "a kept deployment with a link that runs": set_body(
+        "deployment", lambda body: body | {"link": "javascript:alert(1)"}
+    ),
+    "a deployment that was read in the future": set_value("deployment", "read_at", FAR),
     "an unknown deployment system": set_body("deployment_state", first_deployment(system="magic")),
     "percentiles that are a list": set_body("window_latency", lambda body: body | {"groups": [{"percentiles": []}]}),
     "latency covered elsewhere": set_body("window_latency", lambda body: body | {"covered": [0, FAR]}),
@@ -307,7 +313,7 @@ HOSTILE: dict[str, Spoil] = {
     "a file that is a link": link_to("other"),
     "no counts of the log files": unlist("log_counts.parquet"),
     "no points": unlist("points.parquet"),
-    "a later format": in_manifest(version=5),
+    "a later format": in_manifest(version=6),
     "a format of 0": in_manifest(version=0),
     "an infinite format": write_manifest_text('{"version": 1e999}'),
     "a migration that is a list": in_manifest(migration=["x"]),

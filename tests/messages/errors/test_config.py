@@ -21,7 +21,9 @@ def test_each_message_is_in_whole_sentences(key: str, value: Any) -> None:
         for sentence in (message.text, message.next_step):
             assert sentence[0] in "“`[" or sentence[0].isupper(), sentence
             assert sentence.endswith((".", "?", "`.")), sentence
-            assert "  " not in sentence and "{" not in sentence.replace(str(value), "").replace("{job}", ""), sentence
+            assert "  " not in sentence and "{" not in sentence.replace("{job}", "").replace("{tag}", "").replace(
+                str(value), ""
+            ).replace("{sha}", ""), sentence
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,259 @@
+"""Releases: each deployment of the service as a migration of its own between its two revisions, and how it ended."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+import pandas as pd
+
+from analysis import Phase
+from archive import Archive, ArchiveError, ArchiveProblem, MetricsResult
+from domain import Fleet, FleetName, Migration, Series, Window
+from domain.config.models import Fleets, slug_of
+from domain.config.releases import ReleaseSpan
+from domain.deployments import Deployment
+from domain.frame import concat_frames
+from domain.releases import Release, Revision, revisions
+from domain.window import HOUR_S, MINUTE_S
+from services.evaluation import Evaluation, build_evaluation, evaluate_archived
+from services.fleet_requests import constant_share
+from services.parity import judge_result
+from services.phases import read_phases
+
+# Why a release cannot be judged side by side.
+ReleaseIssue = Literal["no_load_balancer", "not_parallel", "unknown_group", "revisions_unread"]
+FIRST_HOUR_S = HOUR_S
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """A release at `read_at`. `evaluation`: of both revisions side by side, over the whole release; None with an `issue` or a `problem`.
+
+    `same_weight`: without parallel serving, its first hour against that of the release before, which is weaker evidence: the hours differ, too.
+    """
+
+    release: Release
+    read_at: datetime
+    evaluation: Evaluation | None = None
+    issue: ReleaseIssue | None = None
+    same_weight: Evaluation | None = None
+    problem: ArchiveProblem | None = None
+
+
+def read_releases(archive: Archive, migration: Migration, *, now: datetime) -> tuple[Release, ...]:
+    """The releases known to the archive of `migration`, the newest first: also those that AWS does not list any more. Raises ArchiveError.
+
+    A rollback by CodeDeploy is a deployment of its own, but no release: it is the outcome of the one that it reverts.
+    """
+    if migration.releases is None:
+        return ()
+    deployments = archive.events.deployments()
+    return tuple(
+        _release(migration, deployment)
+        for deployment in deployments
+        if deployment.fleet == migration.release_fleet
+        and not deployment.is_rollback
+        and deployment.created <= now.timestamp()
+    )
+
+
+def _release(migration: Migration, deployment: Deployment) -> Release:
+    fleet = migration.fleets[deployment.fleet]
+    baseline, canary = revisions(deployment, migration.releases.commit_url if migration.releases else "")
+    ended = None if deployment.running else max(deployment.ended or deployment.created, deployment.created)
+    at = datetime.fromtimestamp(deployment.created, UTC)
+    slug = slug_of(f"{migration.slug} {canary.task_definition or 'release'} {at:%Y%m%d %H%M%S}")
+    return Release(
+        deployment.id,
+        slug,
+        fleet.codedeploy if deployment.system == "codedeploy" else fleet.ecs_service,
+        deployment.fleet,
+        deployment.system,
+        deployment.created,
+        ended,
+        deployment.outcome,
+        baseline,
+        canary,
+        deployment.link,
+        deployment.reason or deployment.error,
+    )
+
+
+def release_issue(migration: Migration, release: Release) -> ReleaseIssue | None:
+    """Why no migration can be derived from a release; None if one can."""
+    groups = [release.baseline.target_group, release.canary.target_group]
+    if not release.canary.task_definition and not any(groups):
+        return "revisions_unread"
+    if not any(groups):
+        return "no_load_balancer"
+    if not release.is_parallel:
+        return "not_parallel"
+    return None if set(groups) <= _group_texts(migration).keys() else "unknown_group"
+
+
+def release_migration(migration: Migration, release: Release) -> Migration:
+    """The migration from the old revision to the new one. Raises ValueError if `release_issue` has one.
+
+    It has the sources and the criteria of `migration` but for what belongs to its fleets: the rule, criteria of one's own, batches.
+    """
+    if issue := release_issue(migration, release):
+        raise ValueError(issue)
+    service = migration.fleets[release.fleet]
+    labels = _labels(release)
+    groups = _group_texts(migration)
+
+    def fleet(name: FleetName, revision: Revision) -> Fleet:
+        return Fleet(label=labels[name], target_groups=(groups[revision.target_group],))
+
+    canary = fleet("canary", release.canary)
+    canary = canary.model_copy(update={"ecs_service": service.ecs_service, "codedeploy": service.codedeploy})
+    span = ReleaseSpan(
+        id=release.id,
+        slug=release.slug,
+        key=f"{migration.key} / {release.id}",
+        start=release.started,
+        end=release.ended,
+    )
+    logs = migration.access_logs
+    return migration.model_copy(
+        update={
+            "name": f"{migration.name} · {labels['canary']}",
+            "fleets": Fleets(baseline=fleet("baseline", release.baseline), canary=canary),
+            "aws": migration.aws and migration.aws.model_copy(update={"rule": "", "cloudtrail": False}),
+            "criteria": tuple(criterion for criterion in migration.criteria if not criterion.is_own),
+            "access_logs": logs and logs.model_copy(update={"ingest": False}),
+            "batches": None,
+            "releases": None,
+            "release": span,
+        }
+    )
+
+
+def _labels(release: Release) -> dict[FleetName, str]:
+    """The task definitions; with the target groups if both are the same, or if one is unknown."""
+    names = [release.baseline.task_definition, release.canary.task_definition]
+    groups = [release.baseline.target_group, release.canary.target_group]
+    if names[0] == names[1] or not all(names):
+        names = [f"{name} ({group})".strip() for name, group in zip(names, groups, strict=True)]
+    return {"baseline": names[0], "canary": names[1]}
+
+
+def _group_texts(migration: Migration) -> dict[str, str]:
+    """The configured target groups (ARNs; names without [aws]) by name."""
+    fleets = (migration.fleets.baseline, migration.fleets.canary)
+    texts = {name: text for fleet in fleets for name, text in zip(fleet.names, fleet.target_groups, strict=True)}
+    releases = migration.releases
+    return texts | dict(zip(releases.names, releases.target_groups, strict=True) if releases else ())
+
+
+def read_release_row(
+    archive: Archive, migration: Migration, source: str, release: Release, *, now: datetime
+) -> ReleaseRow:
+    """The row of a release by what is archived of `source`. `archive`: of `migration`."""
+    try:
+        issue = release_issue(migration, release)
+        if issue is None:
+            derived = release_migration(migration, release)
+            own = archive.of(derived)
+            phase = read_phases(own, source, now=now)[-1]
+            return ReleaseRow(release, now, evaluate_archived(own, derived, source, phase, now=now))
+        if issue == "not_parallel":
+            return ReleaseRow(
+                release,
+                now,
+                issue=issue,
+                same_weight=same_weight_comparison(archive, migration, source, release, now=now),
+            )
+        return ReleaseRow(release, now, issue=issue)
+    except ArchiveError as error:
+        return ReleaseRow(release, now, problem=error.problem)
+
+
+def same_weight_comparison(
+    archive: Archive, migration: Migration, source: str, release: Release, *, now: datetime
+) -> Evaluation | None:
+    """The first hour of a release against that of the release before it, at the same weights: None without such an hour of both.
+
+    Weaker evidence than two revisions side by side: whatever else differs between the two hours is in the difference. Raises ArchiveError.
+    """
+    before = _release_before(archive, migration, release, now=now)
+    if before is None or before.ended is None or release.ended is None:
+        return None
+    length_s = min(FIRST_HOUR_S, (release.started - before.ended) // MINUTE_S * MINUTE_S)
+    old, new = (_first_window(item.ended or 0, length_s) for item in (before, release))
+    if length_s <= 0 or new.start >= now.timestamp() or constant_share(archive, old) != constant_share(archive, new):
+        return None
+    shift_s = new.start - old.start
+    results = [
+        _as_fleet(archive.metrics.read(old, source, now=now), release.fleet, "baseline", shift_s),
+        _as_fleet(archive.metrics.read(new, source, now=now), release.fleet, "canary", 0),
+    ]
+    result = replace(
+        results[1],
+        frame=concat_frames([item.frame for item in results]).sort_values("ts", kind="stable", ignore_index=True),
+        unknown={series: gaps for item in results for series, gaps in item.unknown.items()},
+        requests={series: known for item in results for series, known in item.requests.items()},
+    )
+    compared = _compared(migration, before.canary.task_definition, release.canary.task_definition)
+    judged = judge_result(compared, source, result, now=now)
+    phase = Phase(new, None, "deployment", judged=new, number=1)
+    return build_evaluation(judged, compared, source, phase=phase)
+
+
+def _release_before(archive: Archive, migration: Migration, release: Release, *, now: datetime) -> Release | None:
+    """The last one that had succeeded when `release` started."""
+    known = read_releases(archive, migration, now=now)
+    ended = (
+        item for item in known if item.outcome == "succeeded" and (item.ended or release.started) < release.started
+    )
+    return max(ended, key=lambda item: item.ended or 0, default=None)
+
+
+def _as_fleet(result: MetricsResult, fleet: FleetName, name: FleetName, shift_s: int) -> MetricsResult:
+    """What `result` has of a fleet, as that of the fleet `name`, `shift_s` later."""
+
+    def renamed(series: Series) -> Series:
+        return replace(series, fleet=name)
+
+    rows = result.frame[result.frame["fleet"] == fleet]
+    labels = pd.Categorical([name] * len(rows), categories=rows["fleet"].cat.categories)
+    moved = rows.assign(fleet=labels, ts=rows["ts"] + pd.Timedelta(seconds=shift_s))
+    return replace(
+        result,
+        frame=moved,
+        unknown={
+            renamed(series): tuple(_moved(gap, shift_s) for gap in gaps)
+            for series, gaps in result.unknown.items()
+            if series.fleet == fleet
+        },
+        requests={
+            renamed(series): replace(
+                known,
+                unanswered=tuple(_moved(gap, shift_s) for gap in known.unanswered),
+                failed=tuple(_moved(gap, shift_s) for gap in known.failed),
+            )
+            for series, known in result.requests.items()
+            if series.fleet == fleet
+        },
+    )
+
+
+def _moved(window: Window, shift_s: int) -> Window:
+    return Window(window.start + shift_s, window.end + shift_s)
+
+
+def _compared(migration: Migration, before: str, after: str) -> Migration:
+    """The migration with the task definitions of two releases as labels, and without the criteria of its own fleets."""
+    baseline, canary = migration.fleets.baseline, migration.fleets.canary
+    fleets = Fleets(
+        baseline=baseline.model_copy(update={"label": before}), canary=canary.model_copy(update={"label": after})
+    )
+    criteria = tuple(criterion for criterion in migration.criteria if not criterion.is_own)
+    return migration.model_copy(
+        update={"name": f"{migration.name} · {after}", "fleets": fleets, "criteria": criteria, "releases": None}
+    )
+
+
+def _first_window(ended: int, length_s: int) -> Window:
+    start = ended + -ended % MINUTE_S
+    return Window(start, start + length_s)

@@ -31,11 +31,11 @@ from domain.logs import configure_logging
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import app_context, layout
 from ui.assets import ASSETS
+from ui.server.api import API_PREFIX, Api
 from ui.server.connections import ServerSetup, is_unprotected
 from ui.server.document import StyledDocument
-from ui.server.gate import DECISION_PATH, OPENAPI_PATH, ROLLBACK_PATH, Gate
+from ui.server.gate import Gate
 from ui.server.memory import configure_allocator, return_freed_memory
-from ui.server.openapi import OPENAPI
 from ui.server.recent_read import LIVENESS_WAIT_S, RecentRead
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
 from ui.server.scripts import KeptScripts
@@ -64,11 +64,13 @@ SWITCH_INTERVAL_S = 0.0005
 
 logger = logging.getLogger("dashboard.access")
 source_states = RecentRead[tuple[SourceState, ...]]()
-gate = Gate(app_context.opened_contexts, os.environ.get("GATE_TOKEN", "").strip())
 
 
 class AccessLog:
-    """Logs each request: method, path without the query, status and duration. Health checks at DEBUG; WebSockets when they close."""
+    """Logs each request: method, path without the query, status and duration. WebSockets when they close.
+
+    At DEBUG: health checks, and answers of the gate, which logs them when they change.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -93,8 +95,8 @@ class AccessLog:
                 "status": status,
                 "duration_s": time.monotonic() - started,
             }
-            level = logging.DEBUG if scope["path"] in HEALTH_CHECKS else logging.INFO
-            logger.log(level, "request", extra=fields)
+            is_quiet = scope["path"] in HEALTH_CHECKS or (scope["path"].startswith(API_PREFIX) and status < 400)
+            logger.log(logging.DEBUG if is_quiet else logging.INFO, "request", extra=fields)
 
 
 class SecurityHeaders:
@@ -145,16 +147,6 @@ async def readyz(_request: Request) -> Response:
     )
 
 
-async def decision(request: Request) -> Response:
-    """The last recorded decision, for pipelines: docs/gate.md."""
-    answer = await gate.respond(request.scope, request.receive)
-    return Response(answer.body, answer.status, dict(answer.headers), "application/json")
-
-
-async def openapi(_request: Request) -> Response:
-    return JSONResponse(OPENAPI)
-
-
 async def asset(request: Request) -> Response:
     """A file that a browser keeps forever."""
     found = ASSETS[request.url.path]
@@ -203,9 +195,6 @@ app = st.App(
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/live", live),
-        Route(OPENAPI_PATH, openapi),
-        *(Route(f"{DECISION_PATH}{phase}", decision, methods=["GET", "POST"]) for phase in ("", "/{phase}")),
-        *(Route(f"{ROLLBACK_PATH}{phase}", decision, methods=["POST"]) for phase in ("", "/{phase}")),
         *(Route(url, asset) for url in ASSETS),
     ],
     middleware=[
@@ -213,6 +202,7 @@ app = st.App(
         Middleware(SecurityHeaders),
         Middleware(RequestGuard, settings=app_context.server_settings),
         Middleware(AccessLog),
+        Middleware(Api, gate=Gate(app_context.opened_contexts, os.environ.get("GATE_TOKEN", "").strip())),
         Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         Middleware(KeptScripts),
         Middleware(SmallFonts),

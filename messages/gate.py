@@ -7,6 +7,7 @@ from messages.i18n import _, comma_list, lazy
 from messages.parity import phase_share
 from messages.times import duration
 
+NO_SUCH_PATH = lazy("No such address: see /api/v1/openapi.json.")
 NOT_STARTED = lazy("The dashboard has not started: see its log.")
 UNREADABLE = lazy("The archive cannot be read. See the log, or cli.py doctor.")
 NOT_RECORDED = lazy("No decision is recorded yet. The dashboard or cli.py record records one a minute.")
@@ -14,7 +15,7 @@ WRONG_TOKEN = lazy("Missing or wrong token. Send “Authorization: Bearer …”
 LOOPBACK_ONLY = lazy(
     "Without GATE_TOKEN, only requests from this machine itself are answered. Set GATE_TOKEN where the dashboard runs, then restart."
 )
-POST_NEEDS_FLAGGER = lazy("POST is for webhooks: use gate=flagger, or GET.")
+WRONG_METHOD = lazy("Use GET; POST is for webhooks: a decision with gate=flagger, and a rollback.")
 BODY_TOO_LARGE = lazy("The body exceeds 64 kB.")
 CHANGED = lazy("The weights have changed since this decision. The next one is recorded within a minute.")
 FUTURE = lazy("The decision was recorded in the future: check the clocks (NTP) of the dashboard and the recorder.")

@@ -75,6 +75,22 @@ def test_errors_are_as_documented(gate: GateServer) -> None:
     check_documented(DECISION, reply, method="post")
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1/decison", "/api/v2/decision", "/api/", "/api/v1/decision_", "/api/v1/decision/1/2"]
+)
+def test_an_unknown_address_never_passes(gate: GateServer, path: str) -> None:
+    """Streamlit's page would, with 200."""
+    gate.record("continue")
+    reply = gate.ask(f"{path}?gate=strict")
+    assert (reply.status, reply.json["decision"]) == (404, "no_data")
+
+
+def test_a_head_request_has_the_status_alone(gate: GateServer) -> None:
+    gate.record("hold")
+    reply = gate.ask(f"{DECISION}?gate=strict", method="HEAD")
+    assert (reply.status, reply.body) == (409, b"")
+
+
 def test_a_version_is_not_sent_twice(gate: GateServer) -> None:
     gate.record("hold")
     etag = gate.ask().headers["etag"]

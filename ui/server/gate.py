@@ -6,11 +6,12 @@ Nothing is computed for a request: the decision was recorded (services/gate.py).
 import hashlib
 import hmac
 import json
+import logging
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl
@@ -28,10 +29,13 @@ from ui.app_context import AppContext, AppContexts
 from ui.server.asgi import Receive, Scope, header_values
 from ui.server.recent_read import RecentRead
 
-PREFIX = "/api/v1"
-DECISION_PATH, ROLLBACK_PATH, OPENAPI_PATH = f"{PREFIX}/decision", f"{PREFIX}/rollback", f"{PREFIX}/openapi.json"
+API_PREFIX = "/api/v1/"
+DECISION_PATH, ROLLBACK_PATH, OPENAPI_PATH = (
+    f"{API_PREFIX}{name}" for name in ("decision", "rollback", "openapi.json")
+)
 MAX_BODY_BYTES = 65_536
 SHARE_TOLERANCE = 0.0005  # ALB weights are integers
+MAX_LOGGED_REQUESTS = 64  # whose last answer is remembered
 FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 
 Dialect = Literal["", "argo", "flagger", "strict"]
@@ -40,6 +44,9 @@ STATUS_BY_DIALECT: dict[Dialect, dict[str, int]] = {
     "flagger": {"continue": 200, "wait": 409, "hold": 409, "roll_back": 409, "no_data": 503},
     "strict": {"continue": 200, "wait": 409, "hold": 409, "roll_back": 412, "no_data": 503},
 }
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,12 @@ class GateState:
 
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
+    """`decision`: the one in the body."""
+
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    decision: str = "no_data"
 
 
 class _RefusedError(Exception):
@@ -77,6 +87,7 @@ class _RefusedError(Exception):
         self.status = status
 
 
+@lru_cache(maxsize=64)
 def parse_query(query: str, *, phase: str = "", is_rollback: bool = False) -> tuple[str, GateRequest]:
     """The migration ("" if none is named) and the request. An unknown or repeated parameter is refused: a misspelt gate would be none."""
     values: dict[str, str] = {}
@@ -240,7 +251,7 @@ def _render(request: GateRequest, body: dict[str, Any], *, is_judged: bool) -> G
         content = _in_short(content)
     version = json.dumps({**content, "age_s": 0, "status": status}, sort_keys=True).encode()
     etag = f'W/"{hashlib.sha256(version).hexdigest()[:32]}"'
-    return GateAnswer(status, _to_bytes(content), (("etag", etag),))
+    return GateAnswer(status, _to_bytes(content), (*_NO_STORE, ("etag", etag)), decision)
 
 
 def _in_short(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,26 +272,42 @@ class Gate:
         self._contexts, self._token, self._clock = contexts, token, clock
         self._states: dict[str, RecentRead[GateState]] = {}
         self._noted_at: dict[str, float] = {}
+        self._last: dict[tuple[str, GateRequest], tuple[int, str]] = {}
 
-    async def respond(self, scope: Scope, receive: Receive) -> GateAnswer:
-        """The answer to an http scope of DECISION_PATH or ROLLBACK_PATH."""
-        is_rollback = scope["path"].startswith(ROLLBACK_PATH)
-        headers: tuple[tuple[str, str], ...] = ()
+    async def respond(
+        self, scope: Scope, receive: Receive, phase: str = "", *, is_rollback: bool = False
+    ) -> GateAnswer:
+        """The answer to an http scope, about a phase by its number or name ("": the current one)."""
         try:
             check_access(scope, self._token)
-            query, phase = scope["query_string"].decode("latin-1"), scope.get("path_params", {}).get("phase", "")
+            query = scope["query_string"].decode("latin-1")
             migration, request = parse_query(query, phase=phase, is_rollback=is_rollback)
             await _check_method(scope, receive, request)
-            app = self._app_context(migration)
-            found = await self._read(app)
+            found = await self._read(self._app_context(migration))
             result = answer(found, request, int(self._clock().timestamp()))
-            headers = result.headers
         except _RefusedError as error:
-            body = {**no_decision("unavailable", str(error)), "gate": None, "dry_run": False}
-            result = GateAnswer(error.status, _to_bytes(body), _ERROR_HEADERS.get(error.status, ()))
-        if result.status == 200 and _is_known(scope, headers):
-            result = GateAnswer(304, b"", headers)
-        return GateAnswer(result.status, result.body, (("cache-control", "no-store"), *result.headers))
+            return refuse(error.status, str(error))
+        self._log_change(found.migration, request, result)
+        if result.status == 200 and _is_known(scope, result.headers):
+            return replace(result, status=304, body=b"")
+        return result
+
+    def _log_change(self, migration: str, request: GateRequest, result: GateAnswer) -> None:
+        """One line for a request, and one whenever its answer changes: callers poll."""
+        key, answered = (migration, request), (result.status, result.decision)
+        if self._last.get(key) == answered:
+            return
+        if key not in self._last and len(self._last) >= MAX_LOGGED_REQUESTS:
+            self._last.clear()
+        self._last[key] = answered
+        fields = {
+            "migration": migration,
+            "decision": result.decision,
+            "status": result.status,
+            "gate": "rollback" if request.is_rollback else request.dialect or "none",
+            "dry_run": request.dry_run,
+        }
+        logger.info("gate answered", extra=fields)
 
     def _app_context(self, migration: str) -> AppContext:
         contexts = self._contexts()
@@ -312,19 +339,27 @@ class Gate:
         return GateState(slug, decisions, configured_shares(latest[0] if latest else None).get("canary"))
 
 
-_ERROR_HEADERS: dict[int, tuple[tuple[str, str], ...]] = {
+_NO_STORE = (("cache-control", "no-store"),)
+_ERROR_HEADERS = {
     401: (("www-authenticate", 'Bearer realm="gate"'),),
-    405: (("allow", "GET, HEAD"),),
+    405: (("allow", "GET, HEAD, POST"),),
     413: (("connection", "close"),),
 }
 
 
+def refuse(status: int, sentence: str) -> GateAnswer:
+    """The answer to a request that no decision answers, as "no_data": whatever reads it does not pass."""
+    body = {**no_decision("unavailable", sentence), "gate": None, "dry_run": False}
+    return GateAnswer(status, _to_bytes(body), (*_NO_STORE, *_ERROR_HEADERS.get(status, ())))
+
+
 async def _check_method(scope: Scope, receive: Receive, request: GateRequest) -> None:
     """Reads the body of a webhook, which has nothing that the decision depends on."""
-    if scope["method"] != "POST":
+    is_webhook = request.dialect == "flagger" or request.is_rollback
+    if scope["method"] != "POST" or not is_webhook:
+        if scope["method"] not in ("GET", "HEAD"):
+            raise _RefusedError(405, text.WRONG_METHOD)
         return
-    if request.dialect != "flagger" and not request.is_rollback:
-        raise _RefusedError(405, text.POST_NEEDS_FLAGGER)
     n_bytes, more = 0, True
     while more:
         event = await receive()

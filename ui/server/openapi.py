@@ -137,7 +137,7 @@ _ERRORS = {
     "401": "The token is missing or wrong.",
     "403": "No GATE_TOKEN is set, and the request is not from this machine. Or: a host that is not allowed, in text.",
     "404": "No such migration, or no decision of this phase.",
-    "405": "POST without gate=flagger.",
+    "405": "POST without gate=flagger, or another method.",
     "413": f"A body of more than {MAX_BODY_BYTES} bytes.",
 }
 _REFUSALS = {

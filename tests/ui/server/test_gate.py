@@ -14,9 +14,7 @@ from archive import ArchiveError
 from archive.decisions import RecordedDecision
 from domain.decision import EXIT_CODES
 from ui.server.gate import (
-    DECISION_PATH,
     MAX_BODY_BYTES,
-    ROLLBACK_PATH,
     STATUS_BY_DIALECT,
     Gate,
     GateAnswer,
@@ -219,9 +217,9 @@ class FakeApps:
 
 def request(
     apps: FakeApps | None = None,
-    path: str = DECISION_PATH,
     query: str = "",
     *,
+    is_rollback: bool = False,
     method: str = "GET",
     token: str = "",
     client: tuple[str, int] | None = ("127.0.0.1", 50_000),
@@ -232,9 +230,7 @@ def request(
     gate = Gate(lambda: apps, token, clock=lambda: datetime.fromtimestamp(NOW, UTC))  # type: ignore[arg-type, return-value]
     scope = {
         "method": method,
-        "path": path,
         "query_string": query.encode(),
-        "path_params": {},
         "client": client,
         "headers": [(name.encode(), value.encode("utf-8")) for name, value in (headers or {}).items()],
     }
@@ -244,7 +240,7 @@ def request(
     async def receive() -> dict[str, Any]:
         return next(events)
 
-    reply = asyncio.run(gate.respond(scope, receive))
+    reply = asyncio.run(gate.respond(scope, receive, is_rollback=is_rollback))
     return reply, json.loads(reply.body) if reply.body else {}
 
 
@@ -354,18 +350,47 @@ def test_it_is_noted_that_the_gate_is_in_use() -> None:
     assert (apps.decisions["photo-service"].asked, apps.decisions["orders"].asked) == ([NOW], [])
 
 
+def test_an_answer_is_logged_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
+    apps = FakeApps(photo_service=(recorded("wait"),))
+    gate = Gate(lambda: apps, "", clock=lambda: datetime.fromtimestamp(NOW, UTC))  # type: ignore[arg-type, return-value]
+    scope = {"method": "GET", "client": ("127.0.0.1", 1), "headers": []}
+
+    async def ask_all() -> None:
+        for decision, query in (
+            ("wait", b"gate=strict"),
+            ("wait", b"gate=strict"),
+            ("wait", b""),
+            ("hold", b"gate=strict"),
+            ("continue", b"gate=strict"),
+        ):
+            apps.decisions["photo-service"].decisions = (recorded(decision),)
+            gate._states.clear()  # what was read less than a second ago
+            await gate.respond({**scope, "query_string": query}, None)  # type: ignore[arg-type]
+
+    with caplog.at_level("INFO", "ui.server.gate"):
+        asyncio.run(ask_all())
+    lines = [(record.message, record.gate, record.decision, record.status) for record in caplog.records]  # type: ignore[attr-defined]
+    assert lines == [
+        ("gate answered", "strict", "wait", 409),
+        ("gate answered", "none", "wait", 200),
+        ("gate answered", "strict", "hold", 409),
+        ("gate answered", "strict", "continue", 200),
+    ]
+
+
 def test_webhooks_are_posted_with_a_body_that_is_bounded() -> None:
     flagger = b'{"name":"photo","namespace":"prod","phase":"Progressing","checksum":"85d557f47b","metadata":{}}'
     hold = FakeApps(photo_service=(recorded("hold"),))
     assert request(query="gate=flagger", method="POST", body=(flagger,))[0].status == 200
     assert request(hold, query="gate=flagger", method="POST", body=(flagger,))[0].status == 409
-    assert request(hold, ROLLBACK_PATH, method="POST", body=(flagger,))[0].status == 409
+    assert request(hold, is_rollback=True, method="POST", body=(flagger,))[0].status == 409
     half = b"x" * (MAX_BODY_BYTES // 2)
     assert request(query="gate=flagger", method="POST", body=(half, half))[0].status == 200
     assert request(query="gate=flagger", method="POST", body=(half, half, b"x"))[0].status == 413
     for query in ("", "gate=strict"):
         reply, _ = request(query=query, method="POST", body=(flagger,))
-        assert (reply.status, dict(reply.headers)["allow"]) == (405, "GET, HEAD")
+        assert (reply.status, dict(reply.headers)["allow"]) == (405, "GET, HEAD, POST")
+    assert request(query="gate=flagger", method="PUT")[0].status == 405
 
 
 def test_every_decision_has_a_status_in_every_dialect() -> None:

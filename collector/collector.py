@@ -20,6 +20,7 @@ from collector.archive_check import DAMAGE_CHECK_INTERVAL_S, ArchiveCheck
 from collector.backfill import PAUSE_FACTOR, Backfill, BackfillStatus
 from collector.polling import PollTask, silent
 from domain import Clock, Migration, Window, utc_now
+from domain.config.releases import ReleaseSpan
 from domain.decision import RoutesState
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.base import ANSWERING_STATES, EventSource, HistorySource, MetricSource, Problem, TrafficSource
@@ -46,7 +47,7 @@ class CollectorConfig:
 
     The newest `chunk_minutes` come first, then the rest of `horizon_minutes` in chunks. `backfill`: also everything older, from `since_s`
     (epoch seconds; None: all that the sources retain). `ingest_logs`: counts new access logs without a request. `migration`: for log lines.
-    `n_sharing`: the migrations of this process, which take turns at their back-fills.
+    `n_sharing`: the migrations of this process, which take turns at their back-fills. `release`: of a release, whose time is all that is polled.
     """
 
     migration: str = ""
@@ -60,6 +61,7 @@ class CollectorConfig:
     route_templates: tuple[str, ...] = ()
     ingest_logs: bool = False
     n_sharing: int = 1
+    release: ReleaseSpan | None = None
 
     @classmethod
     def from_migration(cls, migration: Migration, *, n_sharing: int = 1) -> Self:
@@ -68,11 +70,12 @@ class CollectorConfig:
         return cls(
             migration.name,
             traffic_interval_s=max(TRAFFIC_INTERVAL_S, TRAFFIC_INTERVAL_S * n_sharing // MAX_FREQUENT_TRAFFIC),
-            backfill=migration.backfill,
+            backfill=migration.backfill and not migration.release,
             since_s=migration.since_s,
             route_templates=tuple(logs.routes) if logs else (),
             ingest_logs=bool(logs and logs.ingest),
             n_sharing=n_sharing,
+            release=migration.release,
         )
 
 
@@ -127,7 +130,8 @@ class Collector:
             tasks.append(PollTask(sources.traffic.name, "traffic", poll, config.traffic_interval_s))
         if sources.logs is not None:
             tasks.append(PollTask(sources.logs.name, "logs", self.poll_access_logs, LOGS_PROGRESS_S))
-        tasks.append(PollTask("archive", "check", ArchiveCheck(self._archive).poll, DAMAGE_CHECK_INTERVAL_S))
+        if config.release is None:
+            tasks.append(PollTask("archive", "check", ArchiveCheck(self._archive).poll, DAMAGE_CHECK_INTERVAL_S))
         return tasks
 
     # ---- status and requests
@@ -264,7 +268,7 @@ class Collector:
         Returns the seconds until the next poll. Raises ArchiveError if the archive prevented a pull.
         """
         now = self._clock()
-        horizon = Window.last(self.config.horizon_minutes, now=now)
+        horizon = self._horizon(now)
         result = self._fill_next(source, horizon, now)
         backfill = self._backfills.get(source.name)
         if backfill:
@@ -289,7 +293,7 @@ class Collector:
 
     def _fill_next(self, source: MetricSource, horizon: Window, now: datetime) -> FillResult:
         """Fills the first window that needs a pull."""
-        newest = Window.last(min(self.config.chunk_minutes, self.config.horizon_minutes), now=now)
+        newest = Window(max(horizon.start, horizon.end - self.config.chunk_minutes * MINUTE_S), horizon.end)
         result = self._archive.metrics.fill_next(
             (newest, *self._pending_windows(source.name), horizon),
             source,
@@ -322,7 +326,7 @@ class Collector:
         wait_s = self._acquire_slot(source.name, "events", self.config.events_interval_s)
         if wait_s:
             return min(wait_s, self._poll_past_events(source))
-        horizon = Window.last(self.config.horizon_minutes, now=self._clock())
+        horizon = self._horizon(self._clock())
         self._archive.events.save_events(source.events(horizon), source.name)
         return 0.0 if self._backfills else float(self.config.events_interval_s)
 
@@ -383,6 +387,12 @@ class Collector:
         return worker.poll(self._on_log_progress, self._stopping.is_set) if worker else IDLE_WAIT_S
 
     # ---- helpers
+
+    def _horizon(self, now: datetime) -> Window:
+        """The time that is polled: of a release, its own up to now."""
+        if self.config.release:
+            return self.config.release.window(int(now.timestamp()))
+        return Window.last(self.config.horizon_minutes, now=now)
 
     def _on_log_progress(self) -> None:
         for task in self.tasks:

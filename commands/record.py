@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from collector.backfill import BackfillStatus
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig, requested_routes_state
 from collector.polling import PollTask, silent_sources
+from collector.releases import OpenRelease, ReleaseCollection
 from collector.shared_threads import threads_for
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
@@ -34,6 +35,7 @@ from reports.formats import local_minute
 from reports.judgement_json import evaluation_json, iso_time, migration_json, pick, problems_json
 from services.alarms import alarm_saver
 from services.gate import GateRecorder, GateThread
+from services.releases import collected_releases
 from sources.base import ANSWERING_STATES, SUPPLEMENTARY, Problem
 from sources.registry import Sources
 
@@ -68,10 +70,14 @@ def _open_recorder(archive: Archive, migration: Migration, stack: ExitStack, *, 
     if sources.batches:
         batch_archive, batch_collector = open_batch_collector(migration, sources, clock=startup.now)
         stack.enter_context(batch_archive)
+    collector = _create_collector(archive, migration, sources, n_sharing=n_sharing)
+    return Recorder(migration, archive, sources, collector, batch_collector)
+
+
+def _create_collector(archive: Archive, migration: Migration, sources: Sources, *, n_sharing: int) -> Collector:
     saver = alarm_saver(archive, migration, sources.metrics)
     config = CollectorConfig.from_migration(migration, n_sharing=n_sharing)
-    collector = Collector(archive, sources, config, on_new_metrics=saver, clock=startup.now)
-    return Recorder(migration, archive, sources, collector, batch_collector)
+    return Collector(archive, sources, config, on_new_metrics=saver, clock=startup.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +312,12 @@ class Recording:
         collectors = [collector for recorder in self.recorders for collector in recorder.collectors]
         threads = threads_for(collectors, n_migrations=len(self.recorders))
         gate = GateThread([recorder.gate for recorder in self.recorders], startup.now)
+        releases = ReleaseCollection(self._collected_releases, self._open_release, startup.now)
         with suppress(KeyboardInterrupt, _SilentPollError):
             threads.start()
             gate.start()
+            if any(recorder.migration.releases for recorder in self.recorders):
+                releases.start()
             with live_display(as_json=self.as_json) as display:
                 if display is None:
                     repeat(lambda: self._show(self._print_status), 60)
@@ -316,8 +325,18 @@ class Recording:
                     repeat(lambda: self._show(lambda: display.update(self._table(), refresh=True)), 1)
         silent = self._is_silent
         gate.stop()
+        releases.stop()
         threads.stop()
         return int(silent)
+
+    def _collected_releases(self, now: datetime) -> Iterator[Migration]:
+        for recorder in self.recorders:
+            yield from collected_releases(recorder.archive, recorder.migration, now=now)
+
+    def _open_release(self, migration: Migration) -> OpenRelease:
+        archive, sources = self.recorders[0].archive.of(migration), startup.open_sources(migration)
+        collector = _create_collector(archive, migration, sources, n_sharing=len(self.recorders))
+        return OpenRelease(archive, sources.metrics, collector)
 
     @property
     def _is_silent(self) -> bool:

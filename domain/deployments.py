@@ -57,6 +57,15 @@ class TaskSet:
     deployment: str = ""
     container_images: tuple[str, ...] = ()
 
+    def completed_by(self, before: "TaskSet") -> "TaskSet":
+        """The task set with the revision of an earlier read, if this one lacks it."""
+        return replace(
+            self,
+            task_definition=self.task_definition or before.task_definition,
+            target_group=self.target_group or before.target_group,
+            container_images=self.container_images or before.container_images,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -101,11 +110,13 @@ class Deployment:
     def is_rollback(self) -> bool:
         return bool(self.rolls_back)
 
-    def with_task_sets_of(self, before: "Deployment") -> "Deployment":
-        """The deployment with what an earlier read of it has and this one lacks: task sets (older ones are read without), and task definitions."""
+    def completed_by(self, before: "Deployment") -> "Deployment":
+        """The deployment with what an earlier read of it had and this one lacks, because it is old or a permission was denied."""
+        known = {task_set.id: task_set for task_set in before.task_sets}
+        task_sets = (task_set.completed_by(known.get(task_set.id, task_set)) for task_set in self.task_sets)
         return replace(
             self,
-            task_sets=self.task_sets or before.task_sets,
+            task_sets=tuple(task_sets) or before.task_sets,
             task_definition=self.task_definition or before.task_definition,
             previous_task_definition=self.previous_task_definition or before.previous_task_definition,
         )

@@ -1,5 +1,6 @@
 """Releases: each deployment of the service as a migration of its own between its two revisions, and how it ended."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -14,7 +15,7 @@ from domain.config.releases import ReleaseSpan
 from domain.deployments import Deployment
 from domain.frame import concat_frames
 from domain.releases import Release, Revision, revisions
-from domain.window import HOUR_S, MINUTE_S
+from domain.window import DAY_S, HOUR_S, MINUTE_S
 from services.evaluation import Evaluation, build_evaluation, evaluate_archived
 from services.fleet_requests import constant_share
 from services.parity import judge_result
@@ -23,6 +24,7 @@ from services.phases import read_phases
 # Why a release cannot be judged side by side.
 ReleaseIssue = Literal["no_load_balancer", "not_parallel", "unknown_group", "revisions_unread"]
 FIRST_HOUR_S = HOUR_S
+COLLECTED_S = 14 * DAY_S  # CloudWatch keeps minutes for 15 days
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,17 @@ def _release(migration: Migration, deployment: Deployment) -> Release:
         deployment.link,
         deployment.reason or deployment.error,
     )
+
+
+def collected_releases(archive: Archive, migration: Migration, *, now: datetime) -> Iterator[Migration]:
+    """The migrations of the releases that can be judged side by side and run or ended in the last COLLECTED_S, the newest first.
+
+    Raises ArchiveError.
+    """
+    for release in read_releases(archive, migration, now=now):
+        is_recent = release.ended is None or release.ended > now.timestamp() - COLLECTED_S
+        if is_recent and release_issue(migration, release) is None:
+            yield release_migration(migration, release)
 
 
 def release_issue(migration: Migration, release: Release) -> ReleaseIssue | None:
@@ -185,8 +198,8 @@ def same_weight_comparison(
         return None
     shift_s = new.start - old.start
     results = [
-        _as_fleet(archive.metrics.read(old, source, now=now), release.fleet, "baseline", shift_s),
-        _as_fleet(archive.metrics.read(new, source, now=now), release.fleet, "canary", 0),
+        _as_fleet(archive.metrics.read(old, source, now=now), before.canary.target_group, "baseline", shift_s),
+        _as_fleet(archive.metrics.read(new, source, now=now), release.canary.target_group, "canary", 0),
     ]
     result = replace(
         results[1],
@@ -209,13 +222,13 @@ def _release_before(archive: Archive, migration: Migration, release: Release, *,
     return max(ended, key=lambda item: item.ended or 0, default=None)
 
 
-def _as_fleet(result: MetricsResult, fleet: FleetName, name: FleetName, shift_s: int) -> MetricsResult:
-    """What `result` has of a fleet, as that of the fleet `name`, `shift_s` later."""
+def _as_fleet(result: MetricsResult, group: str, name: FleetName, shift_s: int) -> MetricsResult:
+    """What `result` has of a target group, as that of the fleet `name`, `shift_s` later."""
 
     def renamed(series: Series) -> Series:
         return replace(series, fleet=name)
 
-    rows = result.frame[result.frame["fleet"] == fleet]
+    rows = result.frame[result.frame["target_group"] == group]
     labels = pd.Categorical([name] * len(rows), categories=rows["fleet"].cat.categories)
     moved = rows.assign(fleet=labels, ts=rows["ts"] + pd.Timedelta(seconds=shift_s))
     return replace(
@@ -224,7 +237,7 @@ def _as_fleet(result: MetricsResult, fleet: FleetName, name: FleetName, shift_s:
         unknown={
             renamed(series): tuple(_moved(gap, shift_s) for gap in gaps)
             for series, gaps in result.unknown.items()
-            if series.fleet == fleet
+            if series.target_group == group
         },
         requests={
             renamed(series): replace(
@@ -233,7 +246,7 @@ def _as_fleet(result: MetricsResult, fleet: FleetName, name: FleetName, shift_s:
                 failed=tuple(_moved(gap, shift_s) for gap in known.failed),
             )
             for series, known in result.requests.items()
-            if series.fleet == fleet
+            if series.target_group == group
         },
     )
 

@@ -1,7 +1,7 @@
 """Loads the configured migrations, or the demo, and creates their sources."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -72,9 +72,14 @@ def create_sources(migration: Migration, *, clock: Clock = utc_now, anchor: date
 
     `anchor`: the time of the demo's scenario, by default the hour in which the program started.
     """
-    if migration.demo:
-        return guard_all(_create_demo_sources(migration, clock, anchor or program_anchor()), clock)
-    return guard_all(_create_configured_sources(migration, clock), clock)
+    sources = (
+        _create_demo_sources(migration, clock, anchor or program_anchor())
+        if migration.demo
+        else _create_configured_sources(migration, clock)
+    )
+    if migration.release and migration.release.end is not None:
+        sources = replace(sources, traffic=None, events=())  # those of now are of a later release
+    return guard_all(sources, clock)
 
 
 def guard_all(sources: Sources, clock: Clock) -> Sources:

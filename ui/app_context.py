@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from archive import Archive, ArchiveError, BatchArchive, SourceState
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig, requested_routes_state
 from collector.polling import silent_sources
+from collector.releases import OpenRelease, ReleaseCollection
 from collector.shared_threads import OwnThreads, SharedThreads, threads_for
 from domain import Configuration, ConfigurationError, Migration, Window
 from domain.config.server import ServerSettings
@@ -27,6 +28,7 @@ from services.alarms import alarm_saver
 from services.background_routes import BackgroundRoutes
 from services.board import Board, BoardRow, read_row
 from services.gate import GateRecorder, GateThread
+from services.releases import collected_releases
 from sources import registry
 from sources.base import MetricSource
 from ui.controls import chosen_migration
@@ -124,6 +126,7 @@ class AppContexts:
     board: Board = field(init=False)
     gate: GateThread = field(init=False)
     threads: SharedThreads | OwnThreads = field(init=False)
+    releases: ReleaseCollection = field(init=False)
 
     def __post_init__(self) -> None:
         readers = {slug: app.board_row for slug, app in self.by_slug.items()}
@@ -131,6 +134,16 @@ class AppContexts:
         object.__setattr__(self, "gate", GateThread([app.gate_recorder for app in self.by_slug.values()]))
         collectors = [collector for app in self.by_slug.values() for collector in app.collectors]
         object.__setattr__(self, "threads", threads_for(collectors, n_migrations=len(self.by_slug)))
+        object.__setattr__(self, "releases", ReleaseCollection(self._collected_releases, self._open_release))
+
+    def _collected_releases(self, now: datetime) -> Iterator[Migration]:
+        for app in self.by_slug.values():
+            yield from collected_releases(app.archive, app.migration, now=now)
+
+    def _open_release(self, migration: Migration) -> OpenRelease:
+        archive = next(iter(self.by_slug.values())).archive.of(migration)
+        app = _open_context(migration, archive, n_sharing=len(self.by_slug))
+        return OpenRelease(archive, app.sources.metrics, app.collector)
 
     @property
     def only(self) -> AppContext | None:
@@ -153,11 +166,14 @@ class AppContexts:
         """Starts the collectors, and the recording of decisions."""
         self.threads.start()
         self.gate.start()
+        if any(app.migration.releases for app in self.by_slug.values()):
+            self.releases.start()
 
     def close(self) -> None:
         """Stops the collectors and closes the archives. Committed data is kept."""
         self.board.stop()
         self.gate.stop()
+        self.releases.stop()
         self.threads.stop()
         for app in self.by_slug.values():
             app.close()

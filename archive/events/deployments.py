@@ -14,7 +14,7 @@ from domain.serialization import to_json
 def write_deployments(
     connection: Connection, migration_id: int, source_name: str, deployments: Iterable[Deployment], read_at: int
 ) -> None:
-    """Stores what has changed. Task sets stay when a deployment is read without them."""
+    """Stores what has changed. What an earlier read had and this one lacks stays."""
     table, by_id = schema.deployment, {deployment.id: deployment for deployment in deployments if deployment.id}
     if not by_id:
         return
@@ -24,7 +24,7 @@ def write_deployments(
     rows = []
     for key, deployment in by_id.items():
         before = read_stored(Deployment, stored[key], f"deployment {source_name} {key}") if key in stored else None
-        body = to_json(deployment.with_task_sets_of(before) if before else deployment)
+        body = to_json(deployment.completed_by(before) if before else deployment)
         if body != stored.get(key):
             created = {"created": deployment.created, "read_at": read_at, "body": body}
             rows.append({"migration_id": migration_id, "source": source_name, "key": key, **created})

@@ -46,7 +46,7 @@ class CodeDeploy(DeploymentSource):
     def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
         self._services = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
         targets = {fleet: migration.fleets[fleet].codedeploy for fleet in FLEETS}
-        super().__init__(aws_of(migration, "CodeDeploy"), targets, clock, client)
+        super().__init__(aws_of(migration, "CodeDeploy"), targets, clock, client, looks_back=migration.release is None)
 
     def _clear_cache(self) -> None:
         self._finished: dict[str, Deployment] = {}  # by ID

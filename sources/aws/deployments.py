@@ -36,17 +36,19 @@ class DeploymentTarget:
 class DeploymentSource(ABC):
     """An EventSource of the deployments of `targets` (fleet → name; "": none). Thread-safe.
 
-    `client`: a boto3 client to use instead of making one.
+    `client`: a boto3 client to use instead of making one. `looks_back`: reads those of LOOKBACK_S first.
     """
 
     name: str
     operations: ClassVar[Mapping[str, Operation]]  # the first one reads the target itself
     required: ClassVar[frozenset[str]]  # without these the events are incomplete
 
-    def __init__(self, aws: Aws, targets: Mapping[FleetName, str], clock: Clock, client: Any) -> None:
+    def __init__(
+        self, aws: Aws, targets: Mapping[FleetName, str], clock: Clock, client: Any, *, looks_back: bool = True
+    ) -> None:
         self._aws, self._targets, self._clock = aws, targets, clock
         self._client = ClientProvider(self.name, aws, client)
-        self._lookback_done = False
+        self._lookback_done = not looks_back
         self._clear_cache()
 
     def events(self, window: Window) -> Events:

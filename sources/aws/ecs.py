@@ -44,7 +44,7 @@ class Ecs(DeploymentSource):
 
     def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
         targets = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
-        super().__init__(aws_of(migration, "ECS"), targets, clock, client)
+        super().__init__(aws_of(migration, "ECS"), targets, clock, client, looks_back=migration.release is None)
 
     def _clear_cache(self) -> None:
         # By ARN.

@@ -1,0 +1,111 @@
+"""The collection of releases: each is noticed, polled for its own time, and left alone when it is complete."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.releases import release_migration
+from sources.registry import create_sources
+from tests.factories.deployments import NOON
+from tests.factories.releases import HOUR, ReleasedService, released_service, service_deployment
+
+
+@pytest.fixture
+def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleasedService]:
+    with released_service(tmp_path, monkeypatch) as service:
+        yield service
+
+
+def requested_times(released: ReleasedService) -> list[tuple[float, float]]:
+    """From and to of each request, in hours before NOON."""
+    hours = [
+        [(NOON - request[end]) / HOUR for end in ("StartTime", "EndTime")] for request in released.cloudwatch.requests
+    ]
+    return [(start, end) for start, end in hours]
+
+
+def test_a_release_is_noticed_polled_and_left_alone_when_it_is_complete(released: ReleasedService) -> None:
+    released.set_deployments()
+    released.poll_deployments()
+    collection = released.collection()
+    collection.update()
+    assert (collection.collectors, released.cloudwatch.calls) == ((), 0)
+
+    released.set_deployments(service_deployment(43, "IN_PROGRESS", NOON - HOUR))
+    released.poll_deployments()
+    collection.update()
+    (running,) = collection.collectors
+    assert running.config.release and running.config.release.end is None
+    starts, ends = zip(*requested_times(released), strict=True)
+    assert (max(starts), min(ends)) == (1, 0)  # nothing before its start
+    collection.update()
+    assert collection.collectors == (running,)
+
+    released.now += HOUR
+    released.set_deployments(service_deployment(43, "SUCCESSFUL", NOON - HOUR, finishedAt=NOON + 600))
+    released.poll_deployments()
+    calls = released.cloudwatch.calls
+    collection.update()  # the minutes until its end
+    (ended,) = collection.collectors
+    assert ended is not running and ended.config.release and ended.config.release.end == NOON + 600
+    assert released.cloudwatch.calls > calls
+    assert min(end for _, end in requested_times(released)) == pytest.approx(-1 / 6)
+    calls = released.cloudwatch.calls
+    for _update in range(3):
+        collection.update()
+    assert (collection.collectors, released.cloudwatch.calls) == ((), calls)
+
+    again = released.collection()  # of the next process
+    again.update()
+    assert (again.collectors, released.cloudwatch.calls) == ((), calls)
+
+
+def test_a_release_that_has_just_ended_is_polled_until_its_minutes_are_final(released: ReleasedService) -> None:
+    released.set_deployments(service_deployment(43, "SUCCESSFUL", NOON - HOUR, finishedAt=NOON - 60))
+    released.poll_deployments()
+    collection = released.collection()
+    collection.update()
+    collection.update()
+    assert len(collection.collectors) == 1
+    released.now += 15 * 60
+    (collector,) = collection.collectors
+    collector.start()
+    collection.update()
+    assert collection.collectors == ()
+
+
+def test_of_many_past_releases_the_newest_come_first(released: ReleasedService) -> None:
+    released.groups = {number: group for number, group in enumerate(["photo-ecs-blue", "photo-ecs-green"] * 3, 40)}
+    released.set_deployments(
+        *(
+            service_deployment(
+                number, "SUCCESSFUL", NOON - (50 - number) * 2 * HOUR, finishedAt=NOON - (50 - number) * 2 * HOUR + 600
+            )
+            for number in (45, 44, 43, 42, 41)
+        )
+    )
+    released.poll_deployments()
+    released.cloudwatch.denied = True
+    collection = released.collection()
+    collection.update()
+    assert [collector.config.migration for collector in collection.collectors] == ["Photo · web:45", "Photo · web:44"]
+    released.cloudwatch.denied = False
+    collection.stop()
+    assert collection.collectors == ()
+
+
+def test_the_sources_of_a_past_release_read_nothing_of_now(released: ReleasedService) -> None:
+    """Neither the weights nor the services: they are those of a later release."""
+    released.set_deployments(
+        service_deployment(43, "IN_PROGRESS", NOON - HOUR),
+        service_deployment(42, "SUCCESSFUL", NOON - 9 * HOUR, finishedAt=NOON - 8 * HOUR),
+    )
+    released.poll_deployments()
+    running, ended = (
+        create_sources(release_migration(released.migration, release), clock=released.clock)
+        for release in released.releases()
+    )
+    assert (ended.traffic, ended.events) == (None, ())
+    assert running.traffic is not None
+    assert [source.name for source in running.events] == ["ecs"]

@@ -1,0 +1,222 @@
+"""Releases: from ECS's own answers to a migration of two revisions, its judgement, and what cannot be judged."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from domain.releases import image_tag
+from services.releases import (
+    collected_releases,
+    read_release_row,
+    release_issue,
+    release_migration,
+    same_weight_comparison,
+)
+from tests.factories.deployments import NOON
+from tests.factories.releases import (
+    HOUR,
+    IMAGE,
+    ReleasedService,
+    release_config,
+    released_service,
+    service_deployment,
+)
+from tests.fakes.deployments import BLUE, GREEN, group_arn
+from tests.fakes.traffic_model import SteadyTraffic
+
+
+class TwoTimes(SteadyTraffic):
+    """All requests go to one group, of which some fail from `since` on."""
+
+    def __init__(self, since: int, error_rate: float) -> None:
+        before, after = (
+            SteadyTraffic(lambda _ts: {BLUE: 1.0}, requests_per_minute=3000, error_rates={BLUE: rate})
+            for rate in (0.001, 0.001 + error_rate)
+        )
+        super().__init__(lambda _ts: {BLUE: 1.0})
+        self.minute = lambda group, ts: (after if ts >= since else before).minute(group, ts)  # type: ignore[assignment]
+
+
+DENIED = (400, "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/viewer/x is not authorized")
+
+
+@pytest.fixture
+def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleasedService]:
+    with released_service(tmp_path, monkeypatch) as service:
+        service.set_deployments(
+            service_deployment(43, "IN_PROGRESS", NOON - HOUR),
+            service_deployment(42, "SUCCESSFUL", NOON - 30 * HOUR, weight=100.0, finishedAt=NOON - 29 * HOUR),
+        )
+        yield service
+
+
+def test_target_groups_swap_at_each_release(released: ReleasedService) -> None:
+    released.poll_deployments()
+    running, done = released.releases()
+    assert [(item.baseline.task_definition, item.baseline.target_group) for item in (running, done)] == [
+        ("web:42", GREEN),
+        ("web:41", BLUE),
+    ]
+    assert [(item.canary.task_definition, item.canary.target_group) for item in (running, done)] == [
+        ("web:43", BLUE),
+        ("web:42", GREEN),
+    ]
+    assert (running.outcome, running.started, running.ended, running.running) == ("running", NOON - HOUR, None, True)
+    assert (done.outcome, done.started, done.ended) == ("succeeded", NOON - 30 * HOUR, NOON - 29 * HOUR)
+    assert (running.service, running.fleet, running.system) == ("photo/web", "canary", "ecs")
+    assert running.canary.images[1] == f"{IMAGE}:sha-43"
+    assert (running.canary.tag, running.canary.commit_url) == (
+        "sha-43",
+        "https://github.com/example/photo/commit/sha-43",
+    )
+    assert running.slug == "photo-web-43-20260102-110000"
+    assert running.is_parallel and done.is_parallel
+
+
+def test_a_release_that_aws_has_forgotten_stays(released: ReleasedService) -> None:
+    released.poll_deployments()
+    before = released.releases()
+    released.ecs.service_deployments, released.ecs.service_revisions = [], []
+    released.poll_deployments()
+    assert released.releases() == before
+
+
+def test_what_is_denied_once_is_filled_in_later(released: ReleasedService) -> None:
+    released.ecs.errors = {"DescribeServiceRevisions": DENIED}
+    released.poll_deployments()
+    assert [release_issue(released.migration, release) for release in released.releases()] == ["revisions_unread"] * 2
+    (state,) = [state for state in released.archive.events.source_states() if state.source == "ecs"]
+    assert [(problem.kind, problem.operation) for problem in state.problems] == [
+        ("denied", "ecs:DescribeServiceRevisions")
+    ]
+    released.ecs.errors = {}
+    released.poll_deployments()
+    assert [release_issue(released.migration, release) for release in released.releases()] == [None, None]
+    released.ecs.errors = {"DescribeServiceRevisions": DENIED}
+    released.poll_deployments()
+    assert [release.canary.target_group for release in released.releases()] == [BLUE, GREEN]
+
+
+@pytest.mark.parametrize(
+    ("groups", "issue"),
+    [({42: BLUE, 43: BLUE}, "not_parallel"), ({42: None, 43: None}, "no_load_balancer"), ({42: GREEN, 43: BLUE}, None)],
+)
+def test_a_release_is_judged_only_if_both_revisions_serve_side_by_side(
+    released: ReleasedService, groups: dict[int, str | None], issue: str | None
+) -> None:
+    released.groups = groups
+    released.set_deployments(service_deployment(43, "IN_PROGRESS", NOON - HOUR))
+    released.poll_deployments()
+    (release,) = released.releases()
+    assert release_issue(released.migration, release) == issue
+    assert release.is_parallel == (issue is None)
+    assert len(tuple(collected_releases(released.archive, released.migration, now=released.clock()))) == (issue is None)
+
+
+def test_a_target_group_that_is_not_configured_is_an_issue(released: ReleasedService) -> None:
+    released.poll_deployments()
+    release = released.releases()[0]
+    other = release_config(target_groups=[group_arn(BLUE), group_arn(GREEN).replace(GREEN, "other")])
+    assert release_issue(other, release) == "unknown_group"
+    with pytest.raises(ValueError, match="unknown_group"):
+        release_migration(other, release)
+
+
+def test_the_migration_of_a_release(released: ReleasedService) -> None:
+    released.poll_deployments()
+    running, done = (release_migration(released.migration, release) for release in released.releases())
+    assert (running.name, running.slug) == ("Photo · web:43", "photo-web-43-20260102-110000")
+    assert running.labels == {"baseline": "web:42", "canary": "web:43"}
+    assert running.fleets.baseline.target_groups == (group_arn(GREEN),)
+    assert running.fleets.canary.target_groups == (group_arn(BLUE),)
+    assert (running.fleets.canary.ecs_service, running.fleets.baseline.ecs_service) == ("photo/web", "")
+    assert running.since_s == NOON - HOUR
+    assert running.releases is None and not running.is_release_board
+    assert len({released.migration.key, running.key, done.key}) == 3
+    ended = replace(released.releases()[0], ended=NOON, outcome="succeeded")
+    assert release_migration(released.migration, ended).key == running.key  # the archive of a release stays its own
+
+
+def test_the_same_task_definition_on_both_sides_is_named_by_its_group(released: ReleasedService) -> None:
+    released.poll_deployments()
+    release = released.releases()[0]
+    same = replace(release, baseline=replace(release.baseline, task_definition="web:43"))
+    assert release_migration(released.migration, same).labels == {
+        "baseline": f"web:43 ({GREEN})",
+        "canary": f"web:43 ({BLUE})",
+    }
+
+
+def test_a_release_is_judged_over_its_own_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    traffic = SteadyTraffic(
+        lambda ts: {BLUE: 0.5, GREEN: 0.5} if ts < NOON else {}, error_rates={BLUE: 0.03}, requests_per_minute=3000
+    )
+    with released_service(tmp_path, monkeypatch, traffic=traffic) as released:
+        released.set_deployments(service_deployment(43, "IN_PROGRESS", NOON - HOUR))
+        released.poll_deployments()
+        (release,) = released.releases()
+        migration = release_migration(released.migration, release)
+        released.open(migration).collector.start()
+        row = read_release_row(released.archive, released.migration, "cloudwatch", release, now=released.clock())
+        assert row.evaluation and row.evaluation.phase
+        assert (row.evaluation.judgement.verdict, row.evaluation.decision.decision) == ("regression", "roll_back")
+        assert row.evaluation.window.start == NOON - HOUR
+        assert not row.evaluation.is_over
+        assert (row.issue, row.same_weight, row.problem) == (None, None, None)
+
+        released.now += HOUR
+        ended = service_deployment(43, "ROLLBACK_SUCCESSFUL", NOON - HOUR, finishedAt=NOON - 600)
+        released.set_deployments(ended)
+        released.poll_deployments()
+        (release,) = released.releases()
+        row = read_release_row(released.archive, released.migration, "cloudwatch", release, now=released.clock())
+        assert (row.release.outcome, row.release.ended) == ("rolled_back", NOON - 600)
+        assert row.evaluation and row.evaluation.is_over
+        assert row.evaluation.window.end == NOON - 600
+        assert row.evaluation.judgement.verdict == "regression"
+
+
+@pytest.mark.parametrize(("error_rate", "verdict"), [(0.0, "parity"), (0.05, "regression")])
+def test_rolling_updates_are_compared_by_their_first_hours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error_rate: float, verdict: str
+) -> None:
+    """Each ends at a full hour; the errors begin with the second one."""
+    traffic = TwoTimes(NOON - 2 * HOUR, error_rate)
+    with released_service(tmp_path, monkeypatch, traffic=traffic) as released:
+        released.groups = {41: BLUE, 42: BLUE, 43: BLUE}
+        released.set_deployments(
+            service_deployment(43, "SUCCESSFUL", NOON - 3 * HOUR, finishedAt=NOON - 2 * HOUR),
+            service_deployment(42, "SUCCESSFUL", NOON - 7 * HOUR, finishedAt=NOON - 6 * HOUR),
+        )
+        released.poll_deployments()
+        collector = released.open(released.migration).collector
+        collector.config = replace(collector.config, backfill=False)
+        collector.start()
+        release, first = released.releases()
+        row = read_release_row(released.archive, released.migration, "cloudwatch", release, now=released.clock())
+        assert (row.issue, row.evaluation) == ("not_parallel", None)
+        assert row.same_weight and row.same_weight.judgement.verdict == verdict
+        assert row.same_weight.labels == {"baseline": "web:42", "canary": "web:43"}
+        assert (row.same_weight.window.start, row.same_weight.window.end) == (NOON - 2 * HOUR, NOON - HOUR)
+        assert (
+            same_weight_comparison(released.archive, released.migration, "cloudwatch", first, now=released.clock())
+            is None
+        )
+
+
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ("web:42", "42"),
+        ("localhost:5000/web", ""),
+        (f"{IMAGE}:1a2b3c@sha256:{'0' * 64}", "1a2b3c"),
+        (f"{IMAGE}@sha256:{'0' * 64}", ""),
+        ("web:", ""),
+        ("web:a b", ""),
+        ("", ""),
+    ],
+)
+def test_the_tag_of_an_image(image: str, tag: str) -> None:
+    assert image_tag(image) == tag

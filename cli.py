@@ -11,6 +11,7 @@ from commands.deployments import deployments
 from commands.doctor import doctor
 from commands.endpoints import endpoints
 from commands.judge import judge
+from commands.next_step import next_step
 from commands.note import note
 from commands.record import record
 from commands.report import report
@@ -26,6 +27,7 @@ from domain.version import version
 from messages import access_logs, evidence, notes, recording, steps
 from messages import batches as batch_text
 from messages import cli as text
+from messages import next_step as next_step_text
 from messages import retrospective as retrospective_text
 
 app = typer.Typer(
@@ -68,6 +70,7 @@ app.command(help=str(text.DEPLOYMENTS), rich_help_panel=watch_group)(deployments
 app.command(help=str(access_logs.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(endpoints)
 app.command(help=str(batch_text.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(batches)
 app.command(help=str(text.JUDGE), cls=GateCommand, rich_help_panel=str(text.DECIDE_GROUP))(judge)
+app.command("next", help=str(next_step_text.COMMAND), rich_help_panel=str(text.DECIDE_GROUP))(next_step)
 evidence_group = str(text.EVIDENCE_GROUP)
 app.command(help=str(evidence.REPORT), cls=GateCommand, rich_help_panel=evidence_group)(report)
 app.command(help=str(retrospective_text.RETROSPECTIVE), cls=GateCommand, rich_help_panel=evidence_group)(retrospective)

@@ -32,6 +32,7 @@ from ui.hero import hero_section, show_in_tab
 from ui.language import fragment
 from ui.live import panels
 from ui.live.deployments import deployments_section
+from ui.live.next_step import next_step_section
 from ui.live.past import past_section
 from ui.live.sources import queries_section, sources_section
 from ui.live.time_controls import compare_control, refresh_control, time_controls
@@ -124,6 +125,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
             st.html(table)
     deployments = read_deployments(app, params.source, traffic.traffic, until=until, now=now)
     deployments_section(app, deployments, traffic.traffic, now)
+    next_step_section(app, evaluation, traffic.traffic, deployments.state, cache_key=judged.cache_key, now=data_time)
     sources_section(app, params.source, view.data.result, now)
     rules_section(app, traffic)
     queries_section(app, params.source, window)

@@ -82,6 +82,36 @@ def judge_with_trace(
     )
 
 
+def prepare_window(
+    archive: Archive, migration: Migration, source: str, window: Window, *, now: datetime, canary_share: float | None
+) -> analysis.PreparedGrid:
+    """What `judge_window` judges. Raises ArchiveError."""
+    result = _read(archive, migration, source, window, now)
+    context = read_context(archive, migration, source, result, now=now)
+    end = final_until(migration, result, now=now)
+    return _prepare(migration, source, result, end=end, canary_share=canary_share, context=context)
+
+
+def _prepare(
+    migration: Migration,
+    source: str,
+    result: MetricsResult,
+    *,
+    end: int,
+    canary_share: float | None,
+    context: JudgeContext,
+) -> analysis.PreparedGrid:
+    return analysis.prepare_grid(
+        result.frame,
+        migration.criteria,
+        window=result.window,
+        provisional_from=end,
+        unknown=result.unknown,
+        fleets=fleet_requests(result, source, final_until=end, canary_share=canary_share),
+        context=context,
+    )
+
+
 def _read(archive: Archive, migration: Migration, source: str, window: Window, now: datetime) -> MetricsResult:
     result = archive.metrics.read(
         window, source, now=now, series_filter=lambda series: analysis.is_needed(series, migration.criteria)
@@ -109,15 +139,7 @@ def judge_result(
 ) -> WindowJudgement:
     """Judges data of `source` that was read already, with the trace if there is a `trace_checkpoint`, which may raise to give up."""
     end = final_until(migration, result, now=now)
-    prepared = analysis.prepare_grid(
-        result.frame,
-        migration.criteria,
-        window=result.window,
-        provisional_from=end,
-        unknown=result.unknown,
-        fleets=fleet_requests(result, source, final_until=end, canary_share=canary_share),
-        context=context,
-    )
+    prepared = _prepare(migration, source, result, end=end, canary_share=canary_share, context=context)
     judgement = analysis.judge(prepared)
     trace = analysis.trace(prepared, trace_checkpoint) if trace_checkpoint else None
     without_rows = replace(result, frame=result.frame.iloc[:0].copy())

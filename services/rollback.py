@@ -1,4 +1,4 @@
-"""The load of the fleets, now and at its peak: the input of rollback readiness."""
+"""The load of the fleets, now and at its peak: the input of rollback readiness and of the next step."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from analysis.series.grid import nan_sum
 from analysis.series.phases import weights_settled_at
 from archive import Archive, Overview
 from archive.metrics.fetch_plan import NO_COVERAGE
-from domain import Migration, Series, Window
+from domain import FleetName, Migration, Series, Window
 from domain.series import is_request_count
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 
@@ -38,15 +38,17 @@ def fleet_load(archive: Archive, migration: Migration, source: str, *, until: in
         weights_since=max((weights_settled_at(change) for change in archive.events.weight_changes()), default=0),
         canary_share=None if share is None else float(share),
     )
-    return FleetLoad(baseline, total, _max_load_per_target(archive, migration, source, until=until))
+    return FleetLoad(baseline, total, max_load_per_target(archive, migration, source, "baseline", until=until))
 
 
-def _max_load_per_target(archive: Archive, migration: Migration, source: str, *, until: int) -> float | None:
-    """The highest requests per minute that one healthy baseline target served in 90 days; None if unknown."""
+def max_load_per_target(
+    archive: Archive, migration: Migration, source: str, fleet: FleetName, *, until: int
+) -> float | None:
+    """The highest requests per minute that one healthy target of a fleet served for an hour in 90 days; None if unknown. Raises ArchiveError."""
     window = Window((until - PEAK_HISTORY_DAYS * DAY_S) // HOUR_S * HOUR_S, until)
-    groups = migration.fleets.baseline.names
-    requests = [Series(source, "baseline", group, "requests", "sum", "count") for group in groups]
-    hosts = [Series(source, "baseline", group, "healthy_hosts", "minimum", "count") for group in groups]
+    groups = migration.fleets[fleet].names
+    requests = [Series(source, fleet, group, "requests", "sum", "count") for group in groups]
+    hosts = [Series(source, fleet, group, "healthy_hosts", "minimum", "count") for group in groups]
     overview = archive.metrics.overview(window, source, series=[*requests, *hosts], max_buckets=PEAK_BUCKETS)
     coverage = archive.metrics.coverage_of(source)
     policy = archive.metrics.freshness(window.ends_at)

@@ -1,4 +1,4 @@
-"""AWS CLI commands that set weights, with real ARNs. The program only prints them."""
+"""AWS CLI commands that set weights, with real ARNs, and the same as Terraform. The program only prints them."""
 
 import json
 import shlex
@@ -28,6 +28,16 @@ def _forward(rule: Rule, weights: Mapping[str, int]) -> dict[str, Any]:
         sticky["DurationSeconds"] = rule.stickiness_s
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
     return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups, "TargetGroupStickinessConfig": sticky}}
+
+
+def terraform_forward(rule: Rule, weights: Mapping[str, int]) -> str:
+    """The `forward` block of an aws_lb_listener_rule (or of a listener's default_action) with these weights, by target group ARN."""
+    groups = [
+        f'  target_group {{\n    arn    = "{arn}"\n    weight = {weight}\n  }}' for arn, weight in weights.items()
+    ]
+    if rule.stickiness_s is not None:
+        groups.append(f"  stickiness {{\n    enabled  = true\n    duration = {rule.stickiness_s}\n  }}")
+    return "\n".join(["forward {", *groups, "}"])
 
 
 def _aws_command(command: str, *options: tuple[str, str]) -> str:

@@ -17,7 +17,7 @@ from analysis.series.grid import BoolArray
 from analysis.series.phases import phase_outcome
 from archive import Archive, Overview
 from archive.metrics.fetch_plan import NO_COVERAGE
-from domain import Event, FleetName, Migration, Series, Slo, Window
+from domain import FLEETS, Event, FleetName, Migration, Series, Slo, Window, epoch_s
 from domain.series import is_request_count
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, MINUTE_S, merge_windows
@@ -94,7 +94,8 @@ def phases_until(archive: Archive, source: str, end: int) -> tuple[Phase, ...]:
         window = release.window(end)
         outcome: PhaseOutcome | None = "running" if release.end is None else None
         share = constant_share(archive, window)
-        return (Phase(window, share, "deployment", judged=window, number=1, outcome=outcome),)
+        judged = _parallel_part(archive, source, window, is_over=release.end is not None)
+        return (Phase(window, share, "deployment", judged=judged, number=1, outcome=outcome),)
     span = archive.metrics.covered_span(source)
     return known_phases(
         archive.events.read(Window(0, end)),
@@ -102,6 +103,26 @@ def phases_until(archive: Archive, source: str, end: int) -> tuple[Phase, ...]:
         end=end,
         data_since=span.start if span else None,
     )
+
+
+def _parallel_part(archive: Archive, source: str, window: Window, *, is_over: bool) -> Window:
+    """The part of a release's window before one revision was given all of the traffic, which is how each ends. Raises ArchiveError.
+
+    If no such change of the weights was seen and the release is over: before the last minute of the fleet whose requests ended first.
+    """
+    changes = [change for change in archive.events.weight_changes() if window.start <= change.ts < window.end]
+    if changes and changes[-1].after in (0.0, 1.0):
+        return _until(window, min(changes[-1].since, changes[-1].ts))
+    if not is_over:
+        return window
+    frame = archive.metrics.read(window, source, series_filter=is_request_count).frame
+    served = frame[frame["value"] > 0]
+    ends = [epoch_s(of_fleet).max() for fleet in FLEETS if len(of_fleet := served[served["fleet"] == fleet])]
+    return _until(window, int(min(ends))) if len(ends) == len(FLEETS) and min(ends) < max(ends) else window
+
+
+def _until(window: Window, ts: int) -> Window:
+    return Window(window.start, min(max(ts - ts % MINUTE_S, window.start + MINUTE_S), window.end))
 
 
 def judged_phase(phase: Phase) -> Phase:

@@ -14,6 +14,7 @@ from commands.judge import judge
 from commands.next_step import next_step
 from commands.note import note
 from commands.record import record
+from commands.releases import releases
 from commands.report import report
 from commands.retrospective import retrospective
 from commands.shared.command_groups import CommandGroups
@@ -28,6 +29,7 @@ from messages import access_logs, evidence, notes, recording, steps
 from messages import batches as batch_text
 from messages import cli as text
 from messages import next_step as next_step_text
+from messages import releases as releases_text
 from messages import retrospective as retrospective_text
 
 app = typer.Typer(
@@ -67,6 +69,7 @@ watch_group = str(text.WATCH_GROUP)
 app.command(help=str(text.WATCH), cls=GateCommand, rich_help_panel=watch_group)(watch)
 app.command(help=str(text.WEIGHTS), rich_help_panel=watch_group)(weights)
 app.command(help=str(text.DEPLOYMENTS), rich_help_panel=watch_group)(deployments)
+app.command(help=str(releases_text.COMMAND), rich_help_panel=watch_group)(releases)
 app.command(help=str(access_logs.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(endpoints)
 app.command(help=str(batch_text.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(batches)
 app.command(help=str(text.JUDGE), cls=GateCommand, rich_help_panel=str(text.DECIDE_GROUP))(judge)

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import quote
 
 from domain.deployments import Deployment, DeploymentSystem, Outcome, TaskSet
 from domain.series import FleetName
 
+# Why a release cannot be judged side by side.
+ReleaseIssue = Literal["no_load_balancer", "not_parallel", "unknown_group", "revisions_unread"]
 _TAG = re.compile(r"[^/]*:([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
 
 

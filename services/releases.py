@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 import pandas as pd
 
@@ -14,15 +13,13 @@ from domain.config.models import Fleets, slug_of
 from domain.config.releases import ReleaseSpan
 from domain.deployments import Deployment
 from domain.frame import concat_frames
-from domain.releases import Release, Revision, revisions
+from domain.releases import Release, ReleaseIssue, Revision, revisions
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 from services.evaluation import Evaluation, build_evaluation, evaluate_archived
 from services.fleet_requests import constant_share
 from services.parity import judge_result
 from services.phases import read_phases
 
-# Why a release cannot be judged side by side.
-ReleaseIssue = Literal["no_load_balancer", "not_parallel", "unknown_group", "revisions_unread"]
 FIRST_HOUR_S = HOUR_S
 COLLECTED_S = 14 * DAY_S  # CloudWatch keeps minutes for 15 days
 
@@ -189,13 +186,10 @@ def same_weight_comparison(
 
     Weaker evidence than two revisions side by side: whatever else differs between the two hours is in the difference. Raises ArchiveError.
     """
-    before = _release_before(archive, migration, release, now=now)
-    if before is None or before.ended is None or release.ended is None:
+    hours = compared_hours(archive, migration, release, now=now)
+    if hours is None:
         return None
-    length_s = min(FIRST_HOUR_S, (release.started - before.ended) // MINUTE_S * MINUTE_S)
-    old, new = (_first_window(item.ended or 0, length_s) for item in (before, release))
-    if length_s <= 0 or new.start >= now.timestamp() or constant_share(archive, old) != constant_share(archive, new):
-        return None
+    before, old, new = hours
     shift_s = new.start - old.start
     results = [
         _as_fleet(archive.metrics.read(old, source, now=now), before.canary.target_group, "baseline", shift_s),
@@ -211,6 +205,25 @@ def same_weight_comparison(
     judged = judge_result(compared, source, result, now=now)
     phase = Phase(new, None, "deployment", judged=new, number=1)
     return build_evaluation(judged, compared, source, phase=phase)
+
+
+def compared_hours(
+    archive: Archive, migration: Migration, release: Release, *, now: datetime
+) -> tuple[Release, Window, Window] | None:
+    """The release before `release`, and the first hour of each: less if `release` began within it. None without an hour of both.
+
+    None also if the canary's configured share was not the same. Raises ArchiveError.
+    """
+    before = _release_before(archive, migration, release, now=now)
+    if before is None or before.ended is None or release.ended is None:
+        return None
+    length_s = min(FIRST_HOUR_S, (release.started - before.ended) // MINUTE_S * MINUTE_S)
+    if length_s <= 0:
+        return None
+    old, new = (_first_window(ended, length_s) for ended in (before.ended, release.ended))
+    if new.start >= now.timestamp() or constant_share(archive, old) != constant_share(archive, new):
+        return None
+    return before, old, new
 
 
 def _release_before(archive: Archive, migration: Migration, release: Release, *, now: datetime) -> Release | None:

@@ -154,7 +154,9 @@ def open_context(
     sources = startup.open_sources(migration)
     metrics = metric_source(sources, source)
     with startup.open_archive(migration, config, as_json=as_json, exit_code=exit_code) as archive:
-        collector = Collector(archive, sources, CollectorConfig(migration.name), clock=startup.now)
+        collector = Collector(
+            archive, sources, CollectorConfig(migration.name, release=migration.release), clock=startup.now
+        )
         if phase not in ("", "current"):
             history = Window.last(EVENT_HISTORY_S // MINUTE_S, now=startup.now())
             for event_source in sources.events:

@@ -15,6 +15,8 @@ from domain import Configuration, ConfigurationError, Migration, utc_now
 from domain.files import FileExposure
 from messages import cli as text
 from messages.errors.config import format_config_issue
+from messages.releases import not_judged
+from services.releases import read_releases, release_issue, release_migration
 from sources.base import Health
 from sources.registry import DEFAULT_PATH, Sources, create_sources, find_configuration
 
@@ -38,26 +40,47 @@ def load_all_or_exit(config: Path | None, demo: bool, name: str, *, as_json: boo
         configuration = find_configuration(config, demo=demo)
     except ConfigurationError as error:
         exit_with_report(DoctorReport(str(error.path), error.issues), as_json=as_json, exit_code=exit_code)
-    return Configuration((_named_migration(configuration, name),)) if name else configuration
+    if not name:
+        return configuration
+    return Configuration((_named_migration(configuration, name, config, as_json=as_json, exit_code=exit_code),))
 
 
 def load_or_exit(config: Path | None, demo: bool, name: str, *, as_json: bool, exit_code: int = 1) -> Migration:
-    """The migration with this name or slug, which may be "" if there is only one. Exits with `exit_code` if the configuration is invalid.
+    """The migration or release with this name or slug, which may be "" if there is only one. Exits with `exit_code` if the configuration is invalid.
 
     Raises typer.BadParameter if there are several and none has this name.
     """
     configuration = load_all_or_exit(config, demo, name, as_json=as_json, exit_code=exit_code)
-    return _named_migration(configuration, name) if configuration.is_list else configuration.migrations[0]
+    if configuration.is_list:
+        return _named_migration(configuration, name, config, as_json=as_json, exit_code=exit_code)
+    return configuration.migrations[0]
 
 
-def _named_migration(configuration: Configuration, name: str) -> Migration:
-    """Raises typer.BadParameter if none has this name or slug."""
+def _named_migration(
+    configuration: Configuration, name: str, config: Path | None, *, as_json: bool, exit_code: int
+) -> Migration:
+    """The migration with this name or slug, or that of a release with this slug. Raises typer.BadParameter if there is none."""
     for migration in configuration.migrations:
         if name in (migration.name, migration.slug):
             return migration
+    for migration in configuration.migrations:
+        if name and migration.releases:
+            with open_archive(migration, config, as_json=as_json, exit_code=exit_code) as archive:
+                if release := _named_release(archive, migration, name):
+                    return release
     names = ", ".join(migration.slug for migration in configuration.migrations)
     issues = [format_config_issue(issue).title for error in configuration.errors for issue in error.issues]
     raise typer.BadParameter(text.no_such_migration(name, names, issues), param_hint="--migration")
+
+
+def _named_release(archive: Archive, migration: Migration, slug: str) -> Migration | None:
+    """The migration of a known release. Raises ArchiveError, and typer.BadParameter if it cannot be judged."""
+    release = next((item for item in read_releases(archive, migration, now=now()) if item.slug == slug), None)
+    if release is None:
+        return None
+    if issue := release_issue(migration, release):
+        raise typer.BadParameter(not_judged(slug, issue), param_hint="--migration")
+    return release_migration(migration, release)
 
 
 @contextmanager

@@ -1,0 +1,58 @@
+"""Messages about releases on the command line."""
+
+from analysis import Judgement
+from domain.releases import Release, ReleaseIssue
+from messages import verdicts
+from messages.command_help import USAGE_ERROR, command_help
+from messages.deployments import OUTCOMES
+from messages.i18n import LazyText, _, lazy
+
+COMMAND = command_help(
+    lazy("List the releases of a service with their decisions"),
+    lazy(
+        "Each deployment of the service of [releases] is a release, judged like a migration from its old revision to its new one. "
+        "Its name in the last column is for --migration of the other commands."
+    ),
+    exit_codes={
+        0: lazy("The releases were read."),
+        1: lazy("Not read, or a permission was denied; invalid configuration, or archive unavailable."),
+        2: USAGE_ERROR,
+    },
+    examples="""
+        cli.py releases
+        cli.py releases --json | jq -r '.releases[0].evaluation.decision'
+    """,
+)
+LAST = lazy("How many releases, the newest first.")
+HEAD = lazy("started"), lazy("revisions"), lazy("outcome"), lazy("decision"), lazy("commit"), lazy("--migration")
+NONE_KNOWN = lazy("No deployment of the service is known.")
+NOT_CONFIGURED = lazy("This migration has no [releases] in its configuration.")
+ISSUES: dict[ReleaseIssue, LazyText] = {
+    "no_load_balancer": lazy("Not judged: the service has no load balancer."),
+    "not_parallel": lazy("Not judged: a rolling update, nothing served in parallel."),
+    "unknown_group": lazy("Not judged: its target groups are not configured. Name both under [releases]."),
+    "revisions_unread": lazy("Not judged: its revisions could not be read."),
+}
+
+
+def revisions(release: Release) -> str:
+    """ "web:41 → web:42"."""
+    names = (side.task_definition or "?" for side in (release.baseline, release.canary))
+    return " → ".join(names)
+
+
+def outcome(release: Release) -> str:
+    """ "rolled back: alarm"."""
+    return ": ".join(filter(None, (str(OUTCOMES[release.outcome]), release.reason)))
+
+
+def same_weight(judgement: Judgement, before: str) -> str:
+    """ "✓ parity, weaker evidence: its first hour against that of web:41"."""
+    verdict = judgement.verdict
+    return _("{verdict}, weaker evidence: its first hour against that of {before}").format(
+        verdict=f"{verdicts.SIGNS[verdict]} {verdicts.label(verdict)}", before=before
+    )
+
+
+def not_judged(slug: str, issue: ReleaseIssue) -> str:
+    return f"{slug}: {ISSUES[issue]}"

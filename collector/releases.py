@@ -11,7 +11,7 @@ from archive import Archive, ArchiveError
 from archive.metrics.fetch_plan import plan_fetches
 from collector.collector import Collector
 from domain import Clock, Migration, utc_now
-from sources.base import MetricSource
+from sources.registry import Sources
 
 UPDATE_INTERVAL_S = 15.0
 MAX_ENDED = 2  # releases of the past that are fetched at once
@@ -22,11 +22,16 @@ _Key = tuple[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class OpenRelease:
-    """The archive, the sources of metrics and the collector of a release."""
+    """The migration of a release, with its archive, sources and collector."""
 
+    migration: Migration
     archive: Archive
-    metrics: tuple[MetricSource, ...]
+    sources: Sources
     collector: Collector
+
+    @property
+    def is_running(self) -> bool:
+        return self.migration.release is not None and self.migration.release.end is None
 
     def is_complete(self, now: datetime) -> bool:
         """Whether it has ended, and all of its minutes that the sources retain are archived and final. Raises ArchiveError."""
@@ -43,7 +48,7 @@ class OpenRelease:
                 partial(source.finest_period_s, now=now_s),
                 max_periods=config.chunk_minutes,
             )
-            for source in self.metrics
+            for source in (*self.sources.metrics, *self.sources.criteria)
         )
 
 
@@ -66,9 +71,9 @@ class ReleaseCollection:
         self._thread: threading.Thread | None = None
 
     @property
-    def collectors(self) -> tuple[Collector, ...]:
-        """Those that poll now."""
-        return tuple(release.collector for release in self._opened.values())
+    def opened(self) -> tuple[OpenRelease, ...]:
+        """Those whose collectors poll now."""
+        return tuple(self._opened.values())
 
     def start(self) -> None:
         self._stopping.clear()

@@ -246,11 +246,6 @@ class Recorder:
         return (self.collector, self.batch_collector) if self.batch_collector else (self.collector,)
 
     @property
-    def gate(self) -> GateRecorder:
-        routes_of = partial(requested_routes_state, self.collector) if self.sources.logs else None
-        return GateRecorder(self.archive, self.migration, self.sources.metrics[0].name, evaluation_json, routes_of)
-
-    @property
     def silent_sources(self) -> tuple[str, ...]:
         return silent_sources(task for collector in self.collectors for task in collector.tasks)
 
@@ -277,6 +272,11 @@ class Recorder:
         return RecorderStatus(now, source_states, backfills, problem, optional)
 
 
+def _gate_recorder(item: Recorder | OpenRelease) -> GateRecorder:
+    routes_of = partial(requested_routes_state, item.collector) if item.sources.logs else None
+    return GateRecorder(item.archive, item.migration, item.sources.metrics[0].name, evaluation_json, routes_of)
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """The recorders of all migrations, with a display."""
@@ -291,6 +291,9 @@ class Recording:
         def work() -> None:
             for recorder in self.recorders:
                 incomplete.extend((recorder, name) for name in recorder.catch_up())
+                for migration in collected_releases(recorder.archive, recorder.migration, now=startup.now()):
+                    names = catch_up(self._open_release(migration).collector)
+                    incomplete.extend((recorder, name) for name in dict.fromkeys(names))
 
         with live_display(as_json=self.as_json) as display:
             show_while_running(work, lambda: display.update(self._table(), refresh=True) if display else None)
@@ -311,8 +314,12 @@ class Recording:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         collectors = [collector for recorder in self.recorders for collector in recorder.collectors]
         threads = threads_for(collectors, n_migrations=len(self.recorders))
-        gate = GateThread([recorder.gate for recorder in self.recorders], startup.now)
         releases = ReleaseCollection(self._collected_releases, self._open_release, startup.now)
+        gate = GateThread(
+            [_gate_recorder(recorder) for recorder in self.recorders if not recorder.migration.is_release_board],
+            startup.now,
+            releases=lambda: (_gate_recorder(release) for release in releases.opened if release.is_running),
+        )
         with suppress(KeyboardInterrupt, _SilentPollError):
             threads.start()
             gate.start()
@@ -336,7 +343,7 @@ class Recording:
     def _open_release(self, migration: Migration) -> OpenRelease:
         archive, sources = self.recorders[0].archive.of(migration), startup.open_sources(migration)
         collector = _create_collector(archive, migration, sources, n_sharing=len(self.recorders))
-        return OpenRelease(archive, sources.metrics, collector)
+        return OpenRelease(migration, archive, sources, collector)
 
     @property
     def _is_silent(self) -> bool:

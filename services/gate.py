@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -75,10 +75,19 @@ class GateRecorder:
 
 
 class GateThread:
-    """Records the decisions of several migrations, one after the other, in a thread of its own."""
+    """Records the decisions of several migrations, one after the other, in a thread of its own.
 
-    def __init__(self, recorders: Sequence[GateRecorder], clock: Clock = utc_now) -> None:
-        self._recorders, self._clock = recorders, clock
+    `releases`: the recorders of the releases that run now.
+    """
+
+    def __init__(
+        self,
+        recorders: Sequence[GateRecorder],
+        clock: Clock = utc_now,
+        *,
+        releases: Callable[[], Iterable[GateRecorder]] = tuple,
+    ) -> None:
+        self._recorders, self._releases, self._clock = recorders, releases, clock
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -96,7 +105,7 @@ class GateThread:
     def record_all(self) -> float:
         """Records what is due; returns the seconds until the next one is. A migration whose archive cannot be used waits for the next turn."""
         next_s = float(RECORD_INTERVAL_S)
-        for recorder in self._recorders:
+        for recorder in (*self._recorders, *self._releases()):
             if self._stopping.is_set():
                 break
             started = time.monotonic()

@@ -107,8 +107,7 @@ class AppContext:
 
     @property
     def gate_recorder(self) -> GateRecorder:
-        routes_of = self._routes_of if self.sources.logs else None
-        return GateRecorder(self.archive, self.migration, self.source_names[0], evaluation_json, routes_of)
+        return _gate_recorder(self)
 
     def request_window(self, window: Window, source: str) -> None:
         """Has the metrics of a source and all events fetched. Returns at once."""
@@ -131,7 +130,8 @@ class AppContexts:
     def __post_init__(self) -> None:
         readers = {slug: app.board_row for slug, app in self.by_slug.items()}
         object.__setattr__(self, "board", Board(readers))
-        object.__setattr__(self, "gate", GateThread([app.gate_recorder for app in self.by_slug.values()]))
+        recorders = [app.gate_recorder for app in self.by_slug.values() if not app.migration.is_release_board]
+        object.__setattr__(self, "gate", GateThread(recorders, releases=self._gate_recorders))
         collectors = [collector for app in self.by_slug.values() for collector in app.collectors]
         object.__setattr__(self, "threads", threads_for(collectors, n_migrations=len(self.by_slug)))
         object.__setattr__(self, "releases", ReleaseCollection(self._collected_releases, self._open_release))
@@ -143,7 +143,28 @@ class AppContexts:
     def _open_release(self, migration: Migration) -> OpenRelease:
         archive = next(iter(self.by_slug.values())).archive.of(migration)
         app = _open_context(migration, archive, n_sharing=len(self.by_slug))
-        return OpenRelease(archive, app.sources.metrics, app.collector)
+        return OpenRelease(migration, archive, app.sources, app.collector)
+
+    def _gate_recorders(self) -> Iterator[GateRecorder]:
+        for release in self.releases.opened:
+            if release.is_running:
+                yield _gate_recorder(release)
+
+    def gate_target(self, slug: str) -> tuple[str, Archive] | None:
+        """The slug and the archive with the decision on a migration or on a release that runs; None if there is none. Never reads.
+
+        Of a board of releases: on the release that runs.
+        """
+        running = [release for release in self.releases.opened if release.is_running]
+        app = self.by_slug.get(slug)
+        if app and app.migration.is_release_board:
+            key = f"{app.migration.key} / "
+            release = next((item for item in running if item.migration.key.startswith(key)), None)
+        else:
+            release = next((item for item in running if item.migration.slug == slug), None)
+        if release:
+            return release.migration.slug, release.archive
+        return (slug, app.archive) if app else None
 
     @property
     def only(self) -> AppContext | None:
@@ -156,7 +177,9 @@ class AppContexts:
 
     @property
     def silent_sources(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for app in self.by_slug.values() for name in app.silent_sources))
+        names = [name for app in self.by_slug.values() for name in app.silent_sources]
+        names += silent_sources(task for release in self.releases.opened for task in release.collector.tasks)
+        return tuple(dict.fromkeys(names))
 
     @property
     def is_archive_readable(self) -> bool:
@@ -260,6 +283,11 @@ def _open_context(migration: Migration, archive: Archive, *, n_sharing: int) -> 
     collector = Collector(archive, sources, config, on_new_metrics=saver)
     batches = BatchContext(sources.batches, *open_batch_collector(migration, sources)) if sources.batches else None
     return AppContext(migration, archive, sources, collector, batches)
+
+
+def _gate_recorder(item: AppContext | OpenRelease) -> GateRecorder:
+    routes_of = partial(requested_routes_state, item.collector) if item.sources.logs else None
+    return GateRecorder(item.archive, item.migration, item.sources.metrics[0].name, evaluation_json, routes_of)
 
 
 def _with_environment(settings: ServerSettings) -> ServerSettings:

@@ -30,35 +30,36 @@ def test_a_release_is_noticed_polled_and_left_alone_when_it_is_complete(released
     released.poll_deployments()
     collection = released.collection()
     collection.update()
-    assert (collection.collectors, released.cloudwatch.calls) == ((), 0)
+    assert (collection.opened, released.cloudwatch.calls) == ((), 0)
 
     released.set_deployments(service_deployment(43, "IN_PROGRESS", NOON - HOUR))
     released.poll_deployments()
     collection.update()
-    (running,) = collection.collectors
-    assert running.config.release and running.config.release.end is None
+    (running,) = collection.opened
+    assert running.is_running
     starts, ends = zip(*requested_times(released), strict=True)
     assert (max(starts), min(ends)) == (1, 0)  # nothing before its start
     collection.update()
-    assert collection.collectors == (running,)
+    assert collection.opened == (running,)
 
     released.now += HOUR
     released.set_deployments(service_deployment(43, "SUCCESSFUL", NOON - HOUR, finishedAt=NOON + 600))
     released.poll_deployments()
     calls = released.cloudwatch.calls
     collection.update()  # the minutes until its end
-    (ended,) = collection.collectors
-    assert ended is not running and ended.config.release and ended.config.release.end == NOON + 600
+    (ended,) = collection.opened
+    assert ended is not running and ended.migration.release and ended.migration.release.end == NOON + 600
+    assert not ended.is_running
     assert released.cloudwatch.calls > calls
     assert min(end for _, end in requested_times(released)) == pytest.approx(-1 / 6)
     calls = released.cloudwatch.calls
     for _update in range(3):
         collection.update()
-    assert (collection.collectors, released.cloudwatch.calls) == ((), calls)
+    assert (collection.opened, released.cloudwatch.calls) == ((), calls)
 
     again = released.collection()  # of the next process
     again.update()
-    assert (again.collectors, released.cloudwatch.calls) == ((), calls)
+    assert (again.opened, released.cloudwatch.calls) == ((), calls)
 
 
 def test_a_release_that_has_just_ended_is_polled_until_its_minutes_are_final(released: ReleasedService) -> None:
@@ -67,12 +68,12 @@ def test_a_release_that_has_just_ended_is_polled_until_its_minutes_are_final(rel
     collection = released.collection()
     collection.update()
     collection.update()
-    assert len(collection.collectors) == 1
+    assert len(collection.opened) == 1
     released.now += 15 * 60
-    (collector,) = collection.collectors
-    collector.start()
+    (release,) = collection.opened
+    release.collector.start()
     collection.update()
-    assert collection.collectors == ()
+    assert collection.opened == ()
 
 
 def test_of_many_past_releases_the_newest_come_first(released: ReleasedService) -> None:
@@ -89,10 +90,10 @@ def test_of_many_past_releases_the_newest_come_first(released: ReleasedService) 
     released.cloudwatch.denied = True
     collection = released.collection()
     collection.update()
-    assert [collector.config.migration for collector in collection.collectors] == ["Photo · web:45", "Photo · web:44"]
+    assert [release.migration.name for release in collection.opened] == ["Photo · web:45", "Photo · web:44"]
     released.cloudwatch.denied = False
     collection.stop()
-    assert collection.collectors == ()
+    assert collection.opened == ()
 
 
 def test_the_sources_of_a_past_release_read_nothing_of_now(released: ReleasedService) -> None:

@@ -128,9 +128,10 @@ class ReleasedService:
 
     def open(self, migration: Migration) -> OpenRelease:
         sources, archive = create_sources(migration, clock=self.clock), self.archive.of(migration)
+        sources = replace(sources, traffic=None, events=())
         config = CollectorConfig.from_migration(migration)
-        collector = _SynchronousCollector(archive, replace(sources, traffic=None, events=()), config, clock=self.clock)
-        return OpenRelease(archive, sources.metrics, collector)
+        collector = _SynchronousCollector(archive, sources, config, clock=self.clock)
+        return OpenRelease(migration, archive, sources, collector)
 
     def collection(self) -> ReleaseCollection:
         def releases(now: datetime) -> Iterator[Migration]:

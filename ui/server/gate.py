@@ -25,7 +25,7 @@ from messages import gate as text
 from reports.judgement_json import SCHEMA, iso_time
 from services.decision import configured_shares
 from services.gate import MAX_CLOCK_OFFSET_S, MAX_RECORD_AGE_S
-from ui.app_context import AppContext, AppContexts
+from ui.app_context import AppContexts
 from ui.server.asgi import Receive, Scope, header_values
 from ui.server.recent_read import RecentRead
 
@@ -283,7 +283,7 @@ class Gate:
             query = scope["query_string"].decode("latin-1")
             migration, request = parse_query(query, phase=phase, is_rollback=is_rollback)
             await _check_method(scope, receive, request)
-            found = await self._read(self._app_context(migration))
+            found = await self._read(*self._target(migration))
             result = answer(found, request, int(self._clock().timestamp()))
         except _RefusedError as error:
             return refuse(error.status, str(error))
@@ -309,21 +309,19 @@ class Gate:
         }
         logger.info("gate answered", extra=fields)
 
-    def _app_context(self, migration: str) -> AppContext:
+    def _target(self, migration: str) -> tuple[str, Archive]:
+        """The slug and the archive of what was asked for."""
         contexts = self._contexts()
         if contexts is None:
             raise _RefusedError(503, text.NOT_STARTED)
-        if not migration and len(contexts.by_slug) == 1:
-            return next(iter(contexts.by_slug.values()))
-        if migration not in contexts.by_slug:
-            raise _RefusedError(
-                404 if migration else 400, text.no_such_migration(migration[:80], list(contexts.by_slug))
-            )
-        return contexts.by_slug[migration]
+        known = list(contexts.by_slug)
+        target = contexts.gate_target(migration or (known[0] if len(known) == 1 else ""))
+        if target is None:
+            raise _RefusedError(404 if migration else 400, text.no_such_migration(migration[:80], known))
+        return target
 
-    async def _read(self, app: AppContext) -> GateState:
-        slug = app.migration.slug
-        found = await self._states.setdefault(slug, RecentRead()).get(lambda: self._read_state(app.archive, slug))
+    async def _read(self, slug: str, archive: Archive) -> GateState:
+        found = await self._states.setdefault(slug, RecentRead()).get(lambda: self._read_state(archive, slug))
         if found is None:
             raise _RefusedError(503, text.UNREADABLE)
         return found

@@ -214,6 +214,9 @@ class FakeApps:
             for slug, found in self.decisions.items()
         }
 
+    def gate_target(self, slug: str) -> tuple[str, object] | None:
+        return (slug, self.by_slug[slug].archive) if slug in self.by_slug else None
+
 
 def request(
     apps: FakeApps | None = None,

@@ -113,10 +113,10 @@ class Deployment:
     def completed_by(self, before: "Deployment") -> "Deployment":
         """The deployment with what an earlier read of it had and this one lacks, because it is old or a permission was denied."""
         known = {task_set.id: task_set for task_set in before.task_sets}
-        task_sets = (task_set.completed_by(known.get(task_set.id, task_set)) for task_set in self.task_sets)
+        task_sets = [task_set.completed_by(known.pop(task_set.id, task_set)) for task_set in self.task_sets]
         return replace(
             self,
-            task_sets=tuple(task_sets) or before.task_sets,
+            task_sets=(*task_sets, *known.values()),
             task_definition=self.task_definition or before.task_definition,
             previous_task_definition=self.previous_task_definition or before.previous_task_definition,
         )

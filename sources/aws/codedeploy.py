@@ -7,7 +7,7 @@ from typing import Any
 
 from domain import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
 from domain.deployments import Deployment, Stage, TaskSet, TrafficRoute, newest_first
-from sources.aws.calls import ApiSession, Operation
+from sources.aws.calls import ApiSession, ClientProvider, Operation
 from sources.aws.client import aws_of
 from sources.aws.console import console_url
 from sources.aws.deployments import (
@@ -33,24 +33,31 @@ _OPERATIONS: Mapping[str, Operation] = {
     ),
     "GetApplicationRevision": Operation("revision", empty_result_codes=frozenset({"RevisionDoesNotExistException"})),
 }
+_ECS_OPERATIONS: Mapping[str, Operation] = {"DescribeTaskDefinition": Operation("taskDefinition")}
 # TaskDefinition: "arn:aws:ecs:…:task-definition/web:42" in an AppSpec, which may be JSON or YAML.
 _TASK_DEFINITION = re.compile(r"""["']?TaskDefinition["']?\s*:\s*["']?([^\s"',}]+)""")
 
 
 class CodeDeploy(DeploymentSource):
-    """The fleets with `codedeploy`. Raises ValueError if the migration has no [aws]."""
+    """The fleets with `codedeploy`. With links to commits, the images of each deployment are read from ECS. Raises ValueError without [aws]."""
 
     name, operations = SOURCE, _OPERATIONS
     required = frozenset({"ListDeployments", "BatchGetDeployments"})
 
-    def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
+    def __init__(
+        self, migration: Migration, *, clock: Clock = utc_now, client: Any = None, ecs_client: Any = None
+    ) -> None:
+        aws = aws_of(migration, "CodeDeploy")
+        self._ecs = ClientProvider("ecs", aws, ecs_client)
+        self._reads_images = bool(migration.releases and migration.releases.commit_url)
         self._services = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
         targets = {fleet: migration.fleets[fleet].codedeploy for fleet in FLEETS}
-        super().__init__(aws_of(migration, "CodeDeploy"), targets, clock, client, looks_back=migration.release is None)
+        super().__init__(aws, targets, clock, client, looks_back=migration.release is None)
 
     def _clear_cache(self) -> None:
         self._finished: dict[str, Deployment] = {}  # by ID
         self._task_definitions: dict[str, str] = {}  # by the AppSpec's SHA-256
+        self._images: dict[str, tuple[str, ...]] = {}  # by task definition
 
     def _fetch_target(self, session: ApiSession, target: DeploymentTarget, window: Window) -> None:
         application, group = target.name.split("/")
@@ -85,7 +92,21 @@ class CodeDeploy(DeploymentSource):
         targets = session.fetch_or_empty(
             "BatchGetDeploymentTargets", about=deployment.id, deploymentId=deployment.id, targetIds=[target_id]
         )
-        return add_targets(deployment, targets)
+        images = self._images_of(session, deployment.task_definition) if self._reads_images else ()
+        return add_targets(deployment, targets, images)
+
+    def _images_of(self, session: ApiSession, task_definition: str) -> tuple[str, ...]:
+        if task_definition and task_definition not in self._images:
+            ecs = ApiSession(self.name, "ecs", _ECS_OPERATIONS, self._ecs, per_resource=True)
+            payloads = ecs.fetch_or_empty(
+                "DescribeTaskDefinition", about=task_definition, taskDefinition=task_definition
+            )
+            for payload in payloads:
+                containers = payload.get("containerDefinitions", ())
+                self._images[task_definition] = tuple(container.get("image", "") for container in containers)
+            for problem in ecs.problems:
+                session.add_failure("DescribeTaskDefinition", problem)
+        return self._images.get(task_definition, ())
 
     def _task_definition(self, session: ApiSession, pair: str, revision: Mapping[str, Any]) -> str:
         """The task definition of a revision; "" if it cannot be read. CodeDeploy may return only the AppSpec's SHA-256."""
@@ -151,8 +172,10 @@ def parse_deployment(payload: Mapping[str, Any], fleet: FleetName, aws: Aws) -> 
     )
 
 
-def add_targets(deployment: Deployment, targets: Iterable[Mapping[str, Any]]) -> Deployment:
-    """The deployment with the stages and task sets of its ECS target."""
+def add_targets(
+    deployment: Deployment, targets: Iterable[Mapping[str, Any]], images: tuple[str, ...] = ()
+) -> Deployment:
+    """The deployment with the stages and task sets of its ECS target. `images`: of the new task set."""
     payload: Mapping[str, Any] = next((target["ecsTarget"] for target in targets if target.get("ecsTarget")), {})
     stages = tuple(
         Stage(
@@ -168,11 +191,11 @@ def add_targets(deployment: Deployment, targets: Iterable[Mapping[str, Any]]) ->
         deployment,
         stages=stages,
         stage=current if deployment.running else "",
-        task_sets=tuple(_parse_task_set(task_set) for task_set in payload.get("taskSetsInfo", ())),
+        task_sets=tuple(_parse_task_set(task_set, images) for task_set in payload.get("taskSetsInfo", ())),
     )
 
 
-def _parse_task_set(payload: Mapping[str, Any]) -> TaskSet:
+def _parse_task_set(payload: Mapping[str, Any], images: tuple[str, ...]) -> TaskSet:
     return TaskSet(
         id=payload.get("identifer", ""),  # AWS's spelling
         status=payload.get("status", ""),
@@ -183,6 +206,7 @@ def _parse_task_set(payload: Mapping[str, Any]) -> TaskSet:
         pending=payload.get("pendingCount", 0),
         weight=payload.get("trafficWeight"),
         label=payload.get("taskSetLabel", ""),
+        container_images=images if payload.get("taskSetLabel") == "Green" else (),
     )
 
 

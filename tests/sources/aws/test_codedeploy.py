@@ -6,7 +6,9 @@ import pytest
 from botocore.stub import Stubber
 
 from domain import Window
+from domain.config.releases import Releases
 from domain.deployments import Stage, TaskSet, TrafficRoute
+from domain.releases import revisions
 from sources.aws.codedeploy import CodeDeploy, parse_task_definition
 from tests.factories.deployments import NOON, clock, deployments_migration, no_retry_client
 from tests.fakes.deployments import (
@@ -294,3 +296,29 @@ def test_deployment_not_started_has_no_targets_and_no_problem(server: FakeDeploy
 )  # fmt: skip
 def test_parse_task_definition(app_spec: str, task_definition: str) -> None:
     assert parse_task_definition(app_spec) == task_definition
+
+
+def test_images_are_read_for_links_to_commits(server: FakeDeployments) -> None:
+    start_linear_shift(server, NOON)
+    server.images = {42: ["registry.example.com/web:1a2b3c"]}
+    migration = deployments_migration()
+    linked = migration.model_copy(update={"releases": Releases(commit_url="https://example.com/photo/{tag}")})
+    clients = {"client": no_retry_client("codedeploy", server.url), "ecs_client": no_retry_client("ecs", server.url)}
+    running = CodeDeploy(linked, clock=clock, **clients).events(HOUR).deployments[0]
+    assert [(task_set.label, task_set.container_images) for task_set in running.task_sets] == [
+        ("Blue", ()),
+        ("Green", ("registry.example.com/web:1a2b3c",)),
+    ]
+    old, new = revisions(running, "https://example.com/photo/{tag}")
+    assert (old.task_definition, old.target_group, old.commit_url) == ("web:41", BLUE, "")
+    assert (new.task_definition, new.target_group) == ("web:42", GREEN)
+    assert (new.tag, new.commit_url) == ("1a2b3c", "https://example.com/photo/1a2b3c")
+
+    server.calls.clear()
+    CodeDeploy(migration, clock=clock, **clients).events(HOUR)
+    assert "DescribeTaskDefinition" not in server.calls
+
+    server.errors = {"DescribeTaskDefinition": DENIED}
+    denied = CodeDeploy(linked, clock=clock, **clients).events(HOUR)
+    assert [problem.operation for problem in denied.problems] == ["ecs:DescribeTaskDefinition"]
+    assert denied.complete

@@ -149,3 +149,22 @@ def test_it_ends_with_1_as_soon_as_a_poll_does_not_end(
     result = run("record", "--demo", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout.splitlines()[-1])["ok"] is False
+
+
+def test_it_records_decisions_while_it_runs(
+    monkeypatch: pytest.MonkeyPatch, two_days: Migration, use_sources: Callable[[Sources], None]
+) -> None:
+    calls: list[object] = []
+
+    def interrupt(_action: object, _interval_s: float) -> None:
+        raise KeyboardInterrupt
+
+    use_sources(Sources((FakeMetricSource(),)))
+    monkeypatch.setattr(record.GateThread, "start", lambda thread: calls.append(thread.record_all()))
+    monkeypatch.setattr(record.GateThread, "stop", lambda _thread: calls.append("stopped"))
+    monkeypatch.setattr(record, "repeat", interrupt)
+    assert run("record", "--demo", "--json").exit_code == 0
+    assert calls[-1] == "stopped"
+    with Archive.open(two_days.archive, two_days) as archive:
+        (decision,) = archive.decisions.read()
+    assert decision.recorded_at == int(NOW.timestamp())

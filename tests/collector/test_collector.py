@@ -3,12 +3,14 @@
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from archive import Archive, ArchiveError
 from collector import polling
-from collector.collector import Collector, CollectorConfig
+from collector.collector import Collector, CollectorConfig, requested_routes_state
+from domain import Window
 from sources.base import TrafficSnapshot
 from sources.registry import Sources
 from tests.factories.archives import open_archive
@@ -222,3 +224,20 @@ def test_an_archive_error_is_reported_and_retried(archive, monkeypatch):
     collector.stop()
     assert collector.problem is None
     assert {problem.kind for problem in problems if problem} == {"disk_full"}
+
+
+@pytest.mark.parametrize(
+    ("request_logs", "ingested", "expected", "requested"),
+    [(True, False, "judged", 1), (True, True, "judged", 1), (False, True, "judged", 0), (False, False, "pending", 0)],
+)
+def test_logs_that_nobody_has_counted_leave_the_routes_pending(
+    request_logs: bool, ingested: bool, expected: str, requested: int
+) -> None:
+    windows: list[Window] = []
+    collector = SimpleNamespace(
+        config=CollectorConfig(ingest_logs=ingested),
+        request_access_logs=windows.append,
+        ingest_progress=lambda _window: None,
+    )
+    state = requested_routes_state(collector, Window(0, 60), True, request=request_logs)  # type: ignore[arg-type]
+    assert (state, len(windows)) == (expected, requested)

@@ -151,12 +151,21 @@ def test_without_the_token_it_waits(asked: GateServer, monkeypatch: pytest.Monke
     assert hook.handler(step()) == WAITING
 
 
+def test_without_a_gate_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATE_URL", "http://127.0.0.1:9/api/v1/decision")
+    assert hook.handler(step()) == WAITING
+
+
 @pytest.mark.parametrize(
-    "url", ["", "dashboard.example.com/api/v1/decision", "file:///etc/hostname", "http://127.0.0.1:9/api/v1/decision"]
+    "url", ["", "dashboard.example.com/api", "file://localhost/etc/hostname", "https:///api/v1/decision"]
 )
-def test_without_a_gate_it_waits(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_an_address_that_is_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
     monkeypatch.setenv("GATE_URL", url)
     assert hook.handler(step()) == WAITING
+    about = "ValueError: GATE_URL must be the http(s) URL of the gate, ending in /api/v1/decision"
+    assert json.loads(capsys.readouterr().out) == {"hookStatus": "IN_PROGRESS", "about": about}
 
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
@@ -217,7 +226,7 @@ ROLL_BACK = b'{"schema":1,"decision":"roll_back"}'
         reply_with(200, b'{"schema":1,"decision":"FAILED"}'),
         reply_with(200, b'{"schema":1,"decision":["roll_back"]}'),
         reply_with(200, b'{"schema":1,"decision":"roll_back","reasons":[1]}'),
-        reply_with(200, b" " * hook.MAX_REPLY_BYTES + ROLL_BACK),
+        reply_with(200, ROLL_BACK + b" " * hook.MAX_REPLY_BYTES),
         reply_with(200, ROLL_BACK[:-3]),
         reply_with(200, b"\xff\xfe"),
     ],
@@ -228,12 +237,33 @@ def test_a_bad_reply_waits(impostor: Callable[[Respond], list[str]], respond: Re
     assert paths == ["/api/v1/decision?migration=photo-service&gate=argo&share=10"]
 
 
-def test_a_good_reply_of_the_impostor_is_believed(impostor: Callable[[Respond], list[str]]) -> None:
+def test_a_good_reply_of_the_impostor_is_believed(
+    impostor: Callable[[Respond], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     impostor(reply_with(200, ROLL_BACK))
     assert hook.handler(step()) == FAILED
+    assert hook.handler(step(hookDetails={"migration": "photo-service"})) == WAITING, "it names no migration"
     strange = b'{"schema":1,"decision":"wait","headline":"\\ud800","reasons":[{"code":"undecided","minutes":NaN}]}'
     impostor(reply_with(200, strange))
     assert hook.handler(step()) == WAITING
+    assert capsys.readouterr().out.isascii()
+
+
+def test_a_gate_that_sends_a_byte_a_second_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    released, joined = threading.Event(), list[float | None]()
+
+    class Thread(threading.Thread):
+        def join(self, timeout: float | None = None) -> None:
+            joined.append(timeout)
+            super().join(0.01)
+
+    monkeypatch.setenv("GATE_URL", "http://127.0.0.1:9/api/v1/decision")
+    monkeypatch.setattr(hook.threading, "Thread", Thread)
+    monkeypatch.setattr(hook, "_fetch", lambda _request, _timeout_s: released.wait(60) and b"")
+    assert hook.handler(step(), SimpleNamespace(get_remaining_time_in_millis=lambda: 6_000)) == WAITING
+    assert hook.handler(step()) == WAITING
+    assert joined == [5.0, hook.TIMEOUT_S]
+    released.set()
 
 
 def test_a_gate_that_never_answers_is_given_up_before_the_function_ends(

@@ -113,6 +113,29 @@ def test_a_pause_is_ended_by_the_decision_with_its_action(gate: GateServer, tmp_
         assert result.stdout.splitlines()[1:] == ([command] if action else [])
 
 
+@pytest.mark.parametrize("decision", EXIT_CODES)
+def test_a_deployment_of_codedeploy_is_stopped_only_to_roll_back(
+    gate: GateServer, tmp_path: Path, decision: Any
+) -> None:
+    """It is in progress at the first look, and not any more at the second."""
+    (tmp_path / "aws").write_text(
+        "#!/bin/sh\ncase $2 in\n"
+        "  get-deployment) if [ -e seen ]; then echo Stopped; else touch seen; echo InProgress; fi ;;\n"
+        '  *) printf "%s " "$@" >> stopped ;;\nesac\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "sleep").write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    for name in ("aws", "sleep"):
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "integrations").symlink_to(ROOT / "integrations")
+    gate.record(decision)
+    run_shell(gate, f"cd {tmp_path}; {recipe('CodeDeploy')}", PATH=f"{tmp_path}:{os.environ['PATH']}", DEPLOYMENT="d-1")
+    stopped = tmp_path / "stopped"
+    assert (tmp_path / "seen").exists() and stopped.exists() == (decision == "roll_back")
+    if stopped.exists():
+        assert stopped.read_text() == "deploy stop-deployment --deployment-id d-1 --auto-rollback-enabled "
+
+
 def test_the_script_asks_until_there_is_a_decision(gate: GateServer, tmp_path: Path) -> None:
     gate.record("wait")
     (tmp_path / "sleep").write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")

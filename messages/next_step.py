@@ -31,7 +31,7 @@ ASSUMPTION = lazy(
     "A forecast, if all goes on as it did in this phase. Time to decision: from the weight change, warm-up included, with a probability of about 90%. "
     "Extra errors at worst: until the decision, at the upper end of the error rate's CI. In brackets: times the highest load sustained for 1h."
 )
-TERRAFORM = lazy("The same in Terraform (aws_lb_listener_rule)")
+TERRAFORM = lazy("The same in Terraform: the action's forward block")
 
 
 def head(migration: Migration, criteria: tuple[Criterion, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pytest
 from analysis.deployments.next_step import NextStep
 from archive import Archive
 from domain import Migration, Slo, Target, Traffic, Window
-from domain.decision import ReasonedDecision
+from domain.decision import DecisionReason, ReasonedDecision
 from domain.deployments import Deployment, DeploymentState
 from services import next_step as service
 from services.evaluation import Evaluation, build_evaluation
@@ -110,6 +110,23 @@ def test_nothing_is_read_where_no_forecast_is_of_use(
     monkeypatch.setattr(service, "prepare_window", pytest.fail)
     assert step(archive, migration, evaluation, None) == NextStep("no_weights")
     assert step(archive, migration, evaluation, make_traffic(make_rule(ec2=0, green=1))).reason == "at_100"
+
+
+def test_the_load_is_compared_with_that_of_the_canarys_targets(
+    archive: Archive, migration: Migration, evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peaks = {"baseline": 1.0, "canary": 2.0}
+    monkeypatch.setattr(service, "max_load_per_target", lambda *args, **_: peaks[args[3]])
+    assert step(archive, migration, evaluation).load.max_load == 2.0
+
+
+def test_to_stay_needs_no_command(
+    archive: Archive, migration: Migration, evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undecided = ReasonedDecision((DecisionReason("undecided", "error_rate", 25),))
+    monkeypatch.setattr(Evaluation, "decision", undecided)
+    found = step(archive, migration, evaluation)
+    assert (found.reason, found.recommended, found.minutes, found.commands) == ("stay", 0.5, 25, "")
 
 
 @pytest.mark.parametrize(("warm_up", "provisional", "expected"), [("10m", 3, 14), ("0", 3, 5), ("1m", 0, 2)])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.parity.confidence_sequences import NO_HISTORY
+from analysis.parity.confidence_sequences import NO_HISTORY, Scatter
 from analysis.parity.next_phase import PhasePattern, minutes_at_share, phase_pattern, worst_extra_errors
 from analysis.parity.samples import PairedSamples
 from analysis.parity.verdicts import CriterionVerdict
@@ -59,6 +59,16 @@ def test_an_even_split_is_decided_first() -> None:
     assert all(known)
     assert known == sorted(known[:5], key=lambda n: -(n or 0)) + known[5:]
     assert (known[3], known[6]) == (known[5], known[2])  # the margin is as far from below
+
+
+def test_the_minutes_of_a_phase_without_a_difference() -> None:
+    assert [minutes(rates(), share) for share in (0.01, 0.1, 0.25, 0.5)] == [3975, 469, 230, 193]
+    assert [minutes(latencies(noise=0.2), share) for share in (0.1, 0.25)] == [210, 193]
+
+
+def test_what_scattered_before_widens_the_forecast() -> None:
+    pattern = replace(pattern_of(rates(total=60_000.0)), scatter=Scatter(240.0, 0.5, 1.5))
+    assert minutes_at_share(pattern, 0.25, 2) == 392
 
 
 def test_nothing_is_compared_without_one_of_the_fleets() -> None:
@@ -120,6 +130,10 @@ def test_few_minutes_say_nothing() -> None:
 
 def _by_fleet(samples: PairedSamples) -> tuple[np.ndarray, ...]:
     return samples.baseline, samples.canary, samples.requests_b, samples.requests_c
+
+
+def test_the_difference_is_known_as_well_as_the_smaller_fleet_allows() -> None:
+    assert pattern_of(rates(0.1)).standard_error == pytest.approx(np.sqrt(2e-3 / (480 * 6000 * 0.1 * 0.9)), rel=1e-3)
 
 
 def test_a_day_before_the_phase_counts_if_the_phase_is_shorter() -> None:

@@ -218,7 +218,7 @@ def evaluate_archived(
         endpoints = _judge_current_logs(archive, migration, logs, checkpoint)
         if routes_of:
             routes = routes_of(logs, endpoints is not None)
-        elif endpoints is None and (migration.access_logs or migration.demo):
+        elif endpoints is None and migration.access_logs:
             routes = "pending"
     circumstances = archived_circumstances(
         archive, migration, source, endpoints, routes=routes, now=now, is_over=phase.is_over

@@ -26,6 +26,8 @@ from sources.demo.audit_log import DemoAuditLog
 from sources.demo.batches import DemoBatches, DemoTriggers
 from sources.demo.deployments import DemoDeployments
 from sources.demo.lambda_metrics import DemoLambda
+from sources.demo.release_sources import DemoReleaseAuditLog, DemoReleaseDeployments, DemoReleaseTraffic
+from sources.demo.releases import release_scenario
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, program_anchor
 from sources.mackerel.batches import MackerelBatches
 from sources.mackerel.client import MackerelApi
@@ -127,6 +129,15 @@ def _create_configured_sources(migration: Migration, clock: Clock) -> Sources:
 
 
 def _create_demo_sources(migration: Migration, clock: Clock, anchor: datetime) -> Sources:
+    if migration.releases or migration.release:
+        return Sources(
+            metrics=(DemoMetrics(migration, anchor=anchor, clock=clock, scenario=release_scenario(anchor)),),
+            traffic=DemoReleaseTraffic(migration, anchor=anchor, clock=clock),
+            events=(
+                DemoReleaseAuditLog(migration, anchor=anchor, clock=clock),
+                DemoReleaseDeployments(migration, anchor=anchor, clock=clock),
+            ),
+        )
     return Sources(
         metrics=(DemoMetrics(migration, anchor=anchor, clock=clock),),
         traffic=DemoTraffic(anchor=anchor, clock=clock),

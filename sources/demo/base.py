@@ -9,16 +9,16 @@ import numpy as np
 from domain import Clock, Series, Window, assemble, utc_now
 from domain.window import MINUTE_S
 from sources.base import AnsweredRange, Health, Pull
-from sources.demo.scenario import scenario_for
+from sources.demo.scenario import Scenario, scenario_for
 
 
 class DemoSource:
-    """A source that replays the scenario of `anchor`. Its check always succeeds."""
+    """A source that replays the scenario of `anchor`, or another one. Its check always succeeds."""
 
     name: str
 
-    def __init__(self, *, anchor: datetime, clock: Clock = utc_now) -> None:
-        self._scenario, self._clock = scenario_for(anchor), clock
+    def __init__(self, *, anchor: datetime, clock: Clock = utc_now, scenario: Scenario | None = None) -> None:
+        self._scenario, self._clock = scenario or scenario_for(anchor), clock
 
     def _now(self) -> int:
         return int(self._clock().timestamp())

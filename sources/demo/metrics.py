@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from domain.series import within_stat
 from domain.window import DAY_S
-from sources.demo.scenario import BLUE, EC2, GREEN, HICCUP_DURATION_S, HICCUP_INTERVAL_S, HICCUP_OFFSET_S, Scenario
+from sources.demo.scenario import (
+    BLUE,
+    EC2,
+    GREEN,
+    HICCUP_DURATION_S,
+    HICCUP_INTERVAL_S,
+    HICCUP_OFFSET_S,
+    RELEASE_GROUPS,
+    Scenario,
+)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -17,7 +26,7 @@ Ints = npt.NDArray[np.int64]
 MetricArrays = Mapping[tuple[str, str, str], Floats]
 
 _TOKYO_S = 9 * 3600
-TARGET_COUNTS = {EC2: 4, BLUE: 6, GREEN: 6}
+TARGET_COUNTS = {EC2: 4, BLUE: 6, GREEN: 6, **dict.fromkeys(RELEASE_GROUPS, 6)}
 # ln(latency / median) = BODY·L + TAIL·L² for the log-odds L = ln(p / (1 − p)) of a percentile above the median, BODY·L below it: heavier than lognormal,
 # and invertible. Gives p50 90, p90 198, p95 280, p99 700 ms.
 _MEDIAN_S, _BODY, _TAIL = 0.090, 0.277, 0.0369
@@ -127,12 +136,12 @@ class _GroupMinutes:
 def _requests_by_group(scenario: Scenario, ts: Ints) -> Iterator[_GroupMinutes]:
     index = np.searchsorted([step.ts for step in scenario.steps], ts, side="right") - 1
     share = np.array([step.share for step in scenario.steps])[index]
-    live = np.array([step.live for step in scenario.steps])[index]
+    old, live = (np.array([getattr(step, name) for step in scenario.steps])[index] for name in ("old", "live"))
     total, load = _traffic(ts)
     canary = np.minimum(_poisson(total * share, ts // 60, _SPLIT, thinning=1 - share), total)
-    yield _GroupMinutes(scenario, EC2, ts, total - canary, load, _FLEET_OFFSET)
-    for group in (BLUE, GREEN):  # only one serves at a time
-        yield _GroupMinutes(scenario, group, ts, np.where(live == group, canary, 0), load, _FLEET_OFFSET * 2)
+    for number, group in enumerate(scenario.groups):
+        requests = np.where(old == group, total - canary, np.where(live == group, canary, 0))
+        yield _GroupMinutes(scenario, group, ts, requests, load, _FLEET_OFFSET * min(number + 1, 2))
 
 
 def _traffic(ts: Ints) -> tuple[Floats, Floats]:

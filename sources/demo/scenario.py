@@ -13,6 +13,8 @@ from domain.window import HOUR_S, MINUTE_S, merge_windows
 
 ZONE = ZoneInfo("Asia/Tokyo")
 EC2, BLUE, GREEN = "photo-ec2", "photo-ecs-blue", "photo-ecs-green"
+RELEASE_SERVICE = "photo/search"
+RELEASE_GROUPS = ("photo-search-blue", "photo-search-green")  # between which its releases shift the traffic
 FLEET_OF: dict[str, FleetName] = {EC2: "baseline", BLUE: "canary", GREEN: "canary"}
 SOURCE = "demo_events"
 
@@ -31,12 +33,13 @@ _NOTES = (
 
 @dataclass(frozen=True, slots=True)
 class ScenarioStep:
-    """The weights from `ts` on. `live`: the ECS target group that serves."""
+    """The weights from `ts` on, of the target groups `old` and `live`, which serves the canary's part."""
 
     ts: int
     baseline: int
     canary: int
     live: str
+    old: str = EC2
 
     @property
     def share(self) -> float:
@@ -65,6 +68,7 @@ class Scenario:
     slowdown: Window  # of the canary
     outage: Window  # of the canary; without traffic from the rollback on
     scripted_events: tuple[Event, ...]
+    groups: tuple[str, ...] = (EC2, BLUE, GREEN)
 
     def step_at(self, ts: int) -> ScenarioStep:
         """The step in effect at `ts`; before the scenario, the first."""
@@ -76,7 +80,7 @@ class Scenario:
         return tuple(
             Window(step.ts - 600, end + 3600)
             for step, end in zip(self.steps, ends, strict=True)
-            if group in (EC2, step.live)
+            if group in (step.old, step.live)
         )
 
     def events(self, window: Window, now: int) -> Iterator[Event]:
@@ -109,7 +113,7 @@ def scenario_for(anchor: datetime) -> Scenario:
     today = datetime.fromtimestamp(anchor_s, ZONE).date()
 
     def at(days_before: int, clock: str) -> int:
-        return _local_epoch_s(today - timedelta(days=days_before), clock)
+        return local_epoch_s(today - timedelta(days=days_before), clock)
 
     start = at(70, "00:00")  # more than a week before the first step, for the before/after comparison
     steps = (
@@ -198,7 +202,8 @@ def _minute_windows(scenario: Scenario, hour: int) -> tuple[Window, ...]:
     return merge_windows(windows)
 
 
-def _local_epoch_s(day: date, clock: str) -> int:
+def local_epoch_s(day: date, clock: str) -> int:
+    """A time of the day in ZONE, in epoch seconds."""
     return int(datetime.combine(day, time.fromisoformat(clock), ZONE).timestamp())
 
 

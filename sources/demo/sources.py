@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -16,6 +16,7 @@ from domain import (
     FLEETS,
     Clock,
     Condition,
+    FleetName,
     Group,
     Migration,
     Rule,
@@ -37,22 +38,35 @@ from sources.base import AnsweredRange, Events, Pull, TrafficSnapshot
 from sources.demo.base import DemoSource
 from sources.demo.batches import demo_batches_config
 from sources.demo.metrics import TARGET_COUNTS, Floats, Ints, minute_metrics
-from sources.demo.scenario import BLUE, EC2, FLEET_OF, GREEN, SOURCE, available_periods, finest_period_s
+from sources.demo.scenario import (
+    BLUE,
+    EC2,
+    FLEET_OF,
+    GREEN,
+    RELEASE_GROUPS,
+    RELEASE_SERVICE,
+    SOURCE,
+    Scenario,
+    available_periods,
+    finest_period_s,
+)
 from sources.demo.window_latency import group_latencies, period_metrics
 from sources.window_latency import WindowLatency, longest_aligned_period
 
 _ELB = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:"
 _LOAD_BALANCER = "app/photo/50dc6c495c0c9188"
-_GROUP_ARNS = {
+GROUP_ARNS = {
     EC2: f"{_ELB}targetgroup/{EC2}/73e2d6bc24d8a067",
     BLUE: f"{_ELB}targetgroup/{BLUE}/0a1b2c3d4e5f6071",
     GREEN: f"{_ELB}targetgroup/{GREEN}/9f8e7d6c5b4a3928",
+    RELEASE_GROUPS[0]: f"{_ELB}targetgroup/{RELEASE_GROUPS[0]}/5c1d0e9f8a7b6243",
+    RELEASE_GROUPS[1]: f"{_ELB}targetgroup/{RELEASE_GROUPS[1]}/d4e3f2a1b0c95867",
 }
-_HTTPS_LISTENER, _HTTP_LISTENER = "f2f7dc8efc522ab2", "0467ef3c8400ae65"
-_RULE_IDS = {"10": "9683b2d02a6cabee", "default": "4c2b9d7e1f60a835"}
+HTTPS_LISTENER, _HTTP_LISTENER = "f2f7dc8efc522ab2", "0467ef3c8400ae65"
+_RULE_IDS = {"10": "9683b2d02a6cabee", "20": "e17b3c5a9d024f68", "default": "4c2b9d7e1f60a835"}
 # The weights are those of the listener's default action. The rule forwards requests with X-Canary: ecs to the canary.
-SPLIT_LISTENER_ARN = f"{_ELB}listener/{_LOAD_BALANCER}/{_HTTPS_LISTENER}"
-HEADER_RULE_ARN = f"{_ELB}listener-rule/{_LOAD_BALANCER}/{_HTTPS_LISTENER}/{_RULE_IDS['10']}"
+SPLIT_LISTENER_ARN = f"{_ELB}listener/{_LOAD_BALANCER}/{HTTPS_LISTENER}"
+HEADER_RULE_ARN = f"{_ELB}listener-rule/{_LOAD_BALANCER}/{HTTPS_LISTENER}/{_RULE_IDS['10']}"
 _ZONES = ("ap-northeast-1a", "ap-northeast-1c")
 
 
@@ -78,19 +92,15 @@ def _new_demo_folder() -> Path:
 
 def demo_migration(anchor: datetime | None = None) -> Migration:
     """The demo's configuration. Its archive is a temporary file, one for each anchor."""
-    hour = (anchor or program_anchor()).astimezone(UTC)
-    folder = _demo_folder()
     return Migration.model_validate(
         {
+            **_base(anchor),
             "name": "Photo service (demo)",
-            "timezone": "Asia/Tokyo",
-            "archive": f"sqlite:///{folder / f'{hour:%Y-%m-%dT%H}.db'}",
-            "aws": {"region": "ap-northeast-1", "load_balancer": f"{_ELB}loadbalancer/{_LOAD_BALANCER}"},
             "fleets": {
-                "baseline": {"label": "EC2", "target_groups": [_GROUP_ARNS[EC2]]},
+                "baseline": {"label": "EC2", "target_groups": [GROUP_ARNS[EC2]]},
                 "canary": {
                     "label": "ECS",
-                    "target_groups": [_GROUP_ARNS[BLUE], _GROUP_ARNS[GREEN]],
+                    "target_groups": [GROUP_ARNS[BLUE], GROUP_ARNS[GREEN]],
                     "ecs_service": "photo/web",
                     "codedeploy": "AppECS-photo/DgpECS-photo",
                 },
@@ -103,9 +113,37 @@ def demo_migration(anchor: datetime | None = None) -> Migration:
             ],
             "batches": demo_batches_config(),
             "access_logs": {},
-            "demo": True,
         }
     )
+
+
+def demo_releases(anchor: datetime | None = None) -> Migration:
+    """The configuration of the demo's second service, of which there are only releases. It shares the archive of `demo_migration`."""
+    return Migration.model_validate(
+        {
+            **_base(anchor),
+            "name": "Photo search (demo)",
+            "criteria": [
+                {"metric": "error_rate", "margin": "0.1pp", "critical": True},
+                {"metric": "slow_0.3s", "margin": "0.5pp", "critical": True},
+            ],
+            "releases": {
+                "service": RELEASE_SERVICE,
+                "target_groups": [GROUP_ARNS[group] for group in RELEASE_GROUPS],
+                "commit_url": "https://github.com/example/photo-search/commit/{tag}",
+            },
+        }
+    )
+
+
+def _base(anchor: datetime | None) -> dict[str, object]:
+    hour, folder = (anchor or program_anchor()).astimezone(UTC), _demo_folder()
+    return {
+        "timezone": "Asia/Tokyo",
+        "archive": f"sqlite:///{folder / f'{hour:%Y-%m-%dT%H}.db'}",
+        "aws": {"region": "ap-northeast-1", "load_balancer": f"{_ELB}loadbalancer/{_LOAD_BALANCER}"},
+        "demo": True,
+    }
 
 
 class DemoMetrics(DemoSource):
@@ -116,8 +154,10 @@ class DemoMetrics(DemoSource):
 
     name = "demo"
 
-    def __init__(self, migration: Migration, *, anchor: datetime, clock: Clock = utc_now) -> None:
-        super().__init__(anchor=anchor, clock=clock)
+    def __init__(
+        self, migration: Migration, *, anchor: datetime, clock: Clock = utc_now, scenario: Scenario | None = None
+    ) -> None:
+        super().__init__(anchor=anchor, clock=clock, scenario=scenario)
         self._thresholds_s = migration.slow_thresholds_s
         self._fleets = {group: fleet for fleet in FLEETS for group in migration.fleets[fleet].names}
         of_groups = (
@@ -207,12 +247,14 @@ class DemoTraffic(DemoSource):
         weights = {EC2: step.baseline, BLUE: 0, GREEN: 0} | {step.live: step.canary}
         header = Condition("http-header", "X-Canary", ("ecs",))
         rules = (
-            _rule(_HTTPS_LISTENER, "HTTPS:443", "10", _shares({step.live: 1}), header),
-            _rule(_HTTPS_LISTENER, "HTTPS:443", "default", _shares(weights)),
-            _rule(_HTTP_LISTENER, "HTTP:80", "default", ()),
+            demo_rule(HTTPS_LISTENER, "HTTPS:443", "10", demo_shares({step.live: 1}, FLEET_OF), header),
+            demo_rule(HTTPS_LISTENER, "HTTPS:443", "default", demo_shares(weights, FLEET_OF)),
+            demo_rule(_HTTP_LISTENER, "HTTP:80", "default", ()),
         )
         split = find_split(rules, "")
-        groups = tuple(Group(arn, name, FLEET_OF[name], self._targets(name, ts)) for name, arn in _GROUP_ARNS.items())
+        groups = tuple(
+            Group(GROUP_ARNS[name], name, fleet, self._targets(name, ts)) for name, fleet in FLEET_OF.items()
+        )
         return Traffic(ts, rules, groups, split.arn if split else "")
 
     def _targets(self, group: str, ts: int) -> tuple[Target, ...]:
@@ -221,7 +263,7 @@ class DemoTraffic(DemoSource):
         is_live = self._scenario.step_at(ts).live == group
         dead = is_live and self._scenario.outage.start <= ts < self._scenario.outage.end
         health = ("unhealthy", "Target.Timeout", "Request timed out") if dead else ("healthy", "", "")
-        return tuple(_target(group, number, health) for number in range(TARGET_COUNTS[group]))
+        return tuple(demo_target(group, number, health) for number in range(TARGET_COUNTS[group]))
 
 
 class DemoEvents(DemoSource):
@@ -234,11 +276,13 @@ class DemoEvents(DemoSource):
         return Events(window, now, tuple(self._scenario.events(window, now)))
 
 
-def _shares(weights: dict[str, int]) -> tuple[Share, ...]:
-    return tuple(Share(_GROUP_ARNS[group], group, FLEET_OF[group], weight) for group, weight in weights.items())
+def demo_shares(weights: Mapping[str, int], fleets: Mapping[str, FleetName]) -> tuple[Share, ...]:
+    """The weights of a rule, by target group. `fleets`: of each of them."""
+    return tuple(Share(GROUP_ARNS[group], group, fleets.get(group), weight) for group, weight in weights.items())
 
 
-def _rule(listener: str, title: str, priority: str, shares: tuple[Share, ...], *conditions: Condition) -> Rule:
+def demo_rule(listener: str, title: str, priority: str, shares: tuple[Share, ...], *conditions: Condition) -> Rule:
+    """A rule that forwards; one without `shares` redirects."""
     return Rule(
         arn=f"{_ELB}listener-rule/{_LOAD_BALANCER}/{listener}/{_RULE_IDS[priority]}",
         listener_arn=f"{_ELB}listener/{_LOAD_BALANCER}/{listener}",
@@ -251,9 +295,10 @@ def _rule(listener: str, title: str, priority: str, shares: tuple[Share, ...], *
     )
 
 
-def _target(group: str, number: int, health: tuple[str, str, str]) -> Target:
+def demo_target(group: str, number: int, health: tuple[str, str, str]) -> Target:
+    """A target of a group. `health`: its state, the reason, and a description."""
     zone = number % len(_ZONES)
     if group == EC2:
         return Target(f"i-0{number + 1:x}f3a9c27d5e8b164", 8080, _ZONES[zone], *health)
-    subnet = 10 * (1 + zone) + (group == GREEN)
+    subnet = 10 * (1 + zone) + (group in (GREEN, RELEASE_GROUPS[1]))
     return Target(f"10.0.{subnet}.{20 + 7 * number}", 8080, _ZONES[zone], *health)

@@ -1,4 +1,4 @@
-"""Messages of the board of several migrations."""
+"""Messages of the board: several migrations, or the releases of one service."""
 
 from collections.abc import Collection
 
@@ -6,6 +6,8 @@ from analysis import Phase
 from domain.decision import Decision
 from messages import parity, times
 from messages.i18n import LazyText, _, comma_list, lazy, ngettext
+from messages.live import LIVE_TITLE
+from messages.retrospective import RETROSPECTIVE_TITLE
 
 BOARD_TITLE = lazy("Migrations")
 HEAD = (
@@ -50,3 +52,34 @@ def phase(phase: Phase) -> str:
 
 def unavailable(sources: Collection[str]) -> str:
     return _("{subjects} unavailable").format(subjects=comma_list(sources))
+
+
+# ---- releases
+
+RELEASES_TITLE = lazy("Releases")
+RELEASES_HEAD = (
+    lazy("Release"),
+    lazy("Decision"),
+    lazy("Outcome"),
+    lazy("Weight of the new revision"),
+    lazy("Commit"),
+    lazy("Pages"),
+)
+RELEASE_PAGES = (LIVE_TITLE, parity.PARITY_TITLE, RETROSPECTIVE_TITLE)
+DEMO_RELEASES = lazy("releases of another service")
+RELEASES_DEMO = lazy("A second service, which ECS releases by canary: each release is judged like a migration.")
+NO_SERVICE = lazy("The deployments of the service have not been read yet, or could not be read.")
+
+
+def releases_summary(service: str, n: int) -> str:
+    """ "photo/search · 4 releases"."""
+    return f"{service} · " + ngettext("{n} release", "{n} releases", n).format(n=n)
+
+
+def release_span(started: str, duration_s: float | None) -> str:
+    """ "27 Nov 10:25 JST · 2h 15m"; without a duration while it runs."""
+    return started if duration_s is None else f"{started} · {times.duration(duration_s)}"
+
+
+def no_releases(service: str, since: str) -> str:
+    return _("No deployment of {service} was found since {since}.").format(service=service, since=since)

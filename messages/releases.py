@@ -1,4 +1,4 @@
-"""Messages about releases on the command line."""
+"""Messages about releases, and those of the command."""
 
 from analysis import Judgement
 from domain.releases import Release, ReleaseIssue
@@ -33,11 +33,6 @@ ISSUES: dict[ReleaseIssue, LazyText] = {
     "unknown_group": lazy("Not judged: its target groups are not configured. Name both under [releases]."),
     "revisions_unread": lazy("Not judged: its revisions could not be read."),
 }
-
-
-WEIGHTS_OF_THE_PAST = lazy(
-    "The release has ended: the weights of now are those of a later one. `weights --history` has its own."
-)
 
 
 def revisions(release: Release) -> str:

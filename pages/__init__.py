@@ -1,5 +1,7 @@
 """The router. Streamlit runs this file: it opens the app context and runs the page of the URL, or shows why that is impossible."""
 
+from typing import Literal
+
 import streamlit as st
 
 from archive import ArchiveError
@@ -7,7 +9,7 @@ from domain import ConfigurationError
 from domain.trace import start_reference
 from messages import live as text
 from messages.batches import BATCHES_TITLE
-from messages.board import BOARD_TITLE
+from messages.board import BOARD_TITLE, RELEASES_TITLE
 from messages.endpoints import ENDPOINTS_TITLE
 from messages.errors import config
 from messages.hero import page_title
@@ -15,12 +17,12 @@ from messages.parity import PARITY_TITLE
 from messages.retrospective import RETROSPECTIVE_TITLE
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import controls, layout
-from ui.app_context import get_app_context, open_contexts, server_settings
+from ui.app_context import open_contexts, server_settings
 from ui.favicon import favicon
 from ui.language import chosen_language, language_switch, use_language_of_reader
 from ui.server.connections import is_unprotected
 
-BOARD_PATH = "board"
+BOARD_PATH, RELEASES_PATH = "board", "releases"
 
 
 def main() -> None:
@@ -32,6 +34,8 @@ def main() -> None:
     layout.apply_style()
     try:
         contexts = open_contexts()
+        slug = controls.choose_migration(contexts.find)
+        app = contexts.find(slug) or contexts.only
     except ConfigurationError as error:
         messages = [config.format_config_issue(issue) for issue in error.issues]
         layout.error_page(text.configuration_error(str(error.path)), messages)
@@ -44,32 +48,49 @@ def main() -> None:
     # Not before: they take long to import, and the error page does not need them.
     from pages import batches, board, endpoints, live, parity, retrospective
 
-    slug = controls.choose_migration(contexts.by_slug) if contexts.is_list else None
+    is_release_board = app is not None and app.migration.is_release_board
+    visibility: Literal["visible", "hidden"] = "hidden" if is_release_board else "visible"
     board_page = st.Page(board.render, title=str(BOARD_TITLE), url_path=BOARD_PATH)
+    releases_page = st.Page(board.render_releases, title=str(RELEASES_TITLE), url_path=RELEASES_PATH)
+    pages = (
+        (live.render, text.LIVE_TITLE, ""),
+        (parity.render, PARITY_TITLE, "parity"),
+        (endpoints.render, ENDPOINTS_TITLE, "endpoints"),
+        (batches.render, BATCHES_TITLE, "batches"),
+        (retrospective.render, RETROSPECTIVE_TITLE, "retrospective"),
+    )
     page = st.navigation(
         [
             *([board_page] if contexts.is_list else []),
-            st.Page(live.render, title=str(text.LIVE_TITLE), url_path="", default=True),
-            st.Page(parity.render, title=str(PARITY_TITLE), url_path="parity"),
-            st.Page(endpoints.render, title=str(ENDPOINTS_TITLE), url_path="endpoints"),
-            st.Page(batches.render, title=str(BATCHES_TITLE), url_path="batches"),
-            st.Page(retrospective.render, title=str(RETROSPECTIVE_TITLE), url_path="retrospective"),
+            *([releases_page] if app and (app.migration.releases or app.parent) else []),
+            *(
+                st.Page(render, title=str(title), url_path=path, default=not path, visibility=visibility)
+                for render, title, path in pages
+            ),
         ],
-        position="hidden" if contexts.is_list and not slug else "top",
+        position="top" if app else "hidden",
     )
-    is_board = contexts.is_list and (not slug or page.url_path == BOARD_PATH)
-    name = str(text.APP_TITLE) if is_board else get_app_context().migration.name
+    is_board = app is None or (contexts.is_list and page.url_path == BOARD_PATH)
+    is_releases = not is_board and (is_release_board or page.url_path == RELEASES_PATH)
+    if app and app.parent and is_releases:
+        app = app.parent
+        slug = controls.show_migration(app.migration.slug)
+    shown, title = (
+        (board.render, str(BOARD_TITLE))
+        if is_board
+        else (board.render_releases, str(RELEASES_TITLE))
+        if is_releases
+        else (page.run, page.title)
+    )
+    name = str(text.APP_TITLE) if is_board or app is None else app.migration.name
     layout.brand(name)
-    st.set_page_config(page_title=page_title(str(BOARD_TITLE) if is_board else page.title, name))
+    st.set_page_config(page_title=page_title(title, name))
     kept = {} if is_board or not slug else {"migration": slug}
     controls.on_page_change("/".join([*kept.values(), page.url_path]), kept={"lang": chosen_language(), **kept})
     language_switch()
     if is_unprotected(server_settings()):
         layout.warning(str(REACHABLE_FROM_OUTSIDE))
-    if is_board and page.url_path != BOARD_PATH:
-        board.render()
-    else:
-        page.run()
+    shown()
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ from domain import Criterion, Window, utc_now
 from domain.window import MINUTE_S
 from messages import frame
 from messages import live as text
+from messages.board import DEMO_RELEASES
 from messages.i18n import current_language
 from services.freshness import provisional_from
 from services.live import PanelName, as_of, missing_parts, with_lead_in
 from sources.demo.scenario import episodes
-from sources.demo.sources import program_anchor
+from sources.demo.sources import demo_releases, program_anchor
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
 from ui.chart_note import chart_note_form, choose_note_time
@@ -50,7 +51,7 @@ PANEL_ROWS: tuple[tuple[PanelName, ...], ...] = (("error_rate", "latency"), ("sl
 def render() -> None:
     """The whole page is one fragment, which refreshes without a run of the script."""
     app = get_app_context()
-    layout.demo_banner(app.migration, _demo_text() if app.migration.demo else "")
+    layout.demo_banner(app.migration, _demo_text() if app.migration.demo and not app.parent else "")
     fragment(_content)
 
 
@@ -61,7 +62,8 @@ def _demo_text() -> Markup:
         )
         for episode in episodes(program_anchor())
     )
-    return Markup(" {} {}").format(text.DEMO_TEXT, links)
+    releases = Markup("<a href='?migration={}' target='_self'>{}</a>").format(demo_releases().slug, DEMO_RELEASES)
+    return Markup(" {} {} · {}").format(text.DEMO_TEXT, links, releases)
 
 
 def _content() -> None:

@@ -19,18 +19,19 @@ from collector.collector import Collector, CollectorConfig, requested_routes_sta
 from collector.polling import silent_sources
 from collector.releases import OpenRelease, ReleaseCollection
 from collector.shared_threads import OwnThreads, SharedThreads, threads_for
-from domain import Configuration, ConfigurationError, Migration, Window
+from domain import Configuration, ConfigurationError, Migration, Window, utc_now
 from domain.config.server import ServerSettings
 from domain.decision import RoutesState
 from domain.hosts import normalize_host
 from reports.judgement_json import evaluation_json
 from services.alarms import alarm_saver
 from services.background_routes import BackgroundRoutes
-from services.board import Board, BoardRow, read_row
+from services.board import Board, BoardRow, ReleaseBoard, read_row
 from services.gate import GateRecorder, GateThread
-from services.releases import collected_releases
+from services.releases import collected_releases, read_releases, release_issue, release_migration
 from sources import registry
 from sources.base import MetricSource
+from sources.demo.sources import demo_releases
 from ui.controls import chosen_migration
 
 
@@ -45,17 +46,21 @@ class BatchContext:
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """The data of all pages. `batches`: None if no batches are configured."""
+    """The data of all pages. `batches`: None if no batches are configured. `parent`: of a release, the context with all of them."""
 
     migration: Migration
     archive: Archive
     sources: registry.Sources
     collector: Collector
     batches: BatchContext | None = None
+    parent: "AppContext | None" = None
     background_routes: BackgroundRoutes = field(init=False)
+    release_board: ReleaseBoard = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "background_routes", BackgroundRoutes(self.archive, self.migration))
+        board = ReleaseBoard(self.archive, self.migration, self.source_names[0])
+        object.__setattr__(self, "release_board", board)
 
     @property
     def batch_source_names(self) -> frozenset[str]:
@@ -87,6 +92,7 @@ class AppContext:
     def close(self) -> None:
         """Stops the collectors and closes the archives."""
         self.background_routes.stop()
+        self.release_board.stop()
         for collector in self.collectors:
             collector.stop()
         if self.batches:
@@ -117,19 +123,25 @@ class AppContext:
 
 @dataclass(frozen=True, slots=True)
 class AppContexts:
-    """The contexts of all migrations by their slugs, and why others were left out. `is_list`: whether there is a board."""
+    """The contexts of all migrations by their slugs, and why others were left out. `is_list`: whether there is a board.
+
+    `linked`: migrations that are opened when a page asks for one, as releases are.
+    """
 
     by_slug: Mapping[str, AppContext]
     errors: tuple[ConfigurationError, ...] = ()
     is_list: bool = False
-    board: Board = field(init=False)
+    linked: tuple[Migration, ...] = ()
+    board: Board[BoardRow] = field(init=False)
     gate: GateThread = field(init=False)
     threads: SharedThreads | OwnThreads = field(init=False)
     releases: ReleaseCollection = field(init=False)
+    _opened: dict[str, AppContext] = field(init=False, default_factory=dict)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         readers = {slug: app.board_row for slug, app in self.by_slug.items()}
-        object.__setattr__(self, "board", Board(readers))
+        object.__setattr__(self, "board", Board(readers, lambda _slug, now: BoardRow(now)))
         recorders = [app.gate_recorder for app in self.by_slug.values() if not app.migration.is_release_board]
         object.__setattr__(self, "gate", GateThread(recorders, releases=self._gate_recorders))
         collectors = [collector for app in self.by_slug.values() for collector in app.collectors]
@@ -137,7 +149,7 @@ class AppContexts:
         object.__setattr__(self, "releases", ReleaseCollection(self._collected_releases, self._open_release))
 
     def _collected_releases(self, now: datetime) -> Iterator[Migration]:
-        for app in self.by_slug.values():
+        for app in (*self.by_slug.values(), *self._opened.values()):
             yield from collected_releases(app.archive, app.migration, now=now)
 
     def _open_release(self, migration: Migration) -> OpenRelease:
@@ -171,6 +183,43 @@ class AppContexts:
         """The context if there is no choice."""
         return None if self.is_list else next(iter(self.by_slug.values()))
 
+    def find(self, slug: str) -> AppContext | None:
+        """The context of a migration or of a release, which the first call opens; None if there is none. Raises ArchiveError."""
+        if slug in self.by_slug or not slug:
+            return self.by_slug.get(slug)
+        with self._lock:
+            app = self._opened.pop(slug, None)
+            if app and app.parent and app.migration != _release_of(app.parent, slug):  # it has ended meanwhile
+                app.close()
+                app = None
+            app = app or self._open(slug)
+            if app:
+                self._opened[slug] = app  # used last
+                self._close_unused()
+            return app
+
+    def _open(self, slug: str) -> AppContext | None:
+        """With collectors that run. Raises ArchiveError."""
+        app = None
+        if linked := next((migration for migration in self.linked if migration.slug == slug), None):
+            app = _open_context(linked, next(iter(self.by_slug.values())).archive.of(linked))
+            self.releases.start()
+        for parent in (*self.by_slug.values(), *self._opened.values()):
+            if migration := _release_of(parent, slug):
+                app = _open_context(migration, parent.archive.of(migration), parent=parent)
+                if migration.release:
+                    now_s = int(utc_now().timestamp())
+                    app.request_window(migration.release.window(now_s), app.source_names[0])
+        if app:
+            OwnThreads(app.collectors).start()
+        return app
+
+    def _close_unused(self) -> None:
+        """Of more than MAX_OPEN_RELEASES, closes those that were used longest ago."""
+        releases = [slug for slug, app in self._opened.items() if app.parent]
+        for slug in releases[:-MAX_OPEN_RELEASES]:
+            self._opened.pop(slug).close()
+
     def source_states(self) -> tuple[SourceState, ...]:
         """Of all migrations. Raises ArchiveError."""
         return tuple(state for app in self.by_slug.values() for state in app.source_states())
@@ -198,9 +247,11 @@ class AppContexts:
         self.gate.stop()
         self.releases.stop()
         self.threads.stop()
-        for app in self.by_slug.values():
+        for app in (*self._opened.values(), *self.by_slug.values()):
             app.close()
 
+
+MAX_OPEN_RELEASES = 4  # each polls its sources
 
 _Params = ParamSpec("_Params")
 _Result = TypeVar("_Result")
@@ -245,7 +296,8 @@ def open_contexts() -> AppContexts:
                 if archive:
                     archive.close()
                 raise
-            _contexts = AppContexts(opened, configuration.errors, configuration.is_list)
+            linked = (demo_releases(),) if configuration.migrations[0].demo else ()
+            _contexts = AppContexts(opened, configuration.errors, configuration.is_list, linked)
             _contexts.start()
         return _contexts
 
@@ -253,7 +305,7 @@ def open_contexts() -> AppContexts:
 def get_app_context() -> AppContext:
     """The context of the page's migration. Raises ConfigurationError or ArchiveError."""
     contexts = open_contexts()
-    return contexts.only or contexts.by_slug[chosen_migration()]
+    return contexts.find(chosen_migration()) or contexts.only or contexts.by_slug[chosen_migration()]
 
 
 def opened_contexts() -> AppContexts | None:
@@ -275,14 +327,24 @@ def close() -> None:
             _contexts = None
 
 
-def _open_context(migration: Migration, archive: Archive, *, n_sharing: int) -> AppContext:
+def _open_context(
+    migration: Migration, archive: Archive, *, n_sharing: int = 1, parent: AppContext | None = None
+) -> AppContext:
     """A context whose collectors are not started. Raises ArchiveError."""
     sources = registry.create_sources(migration)
     saver = alarm_saver(archive, migration, sources.metrics)
     config = CollectorConfig.from_migration(migration, n_sharing=n_sharing)
     collector = Collector(archive, sources, config, on_new_metrics=saver)
     batches = BatchContext(sources.batches, *open_batch_collector(migration, sources)) if sources.batches else None
-    return AppContext(migration, archive, sources, collector, batches)
+    return AppContext(migration, archive, sources, collector, batches, parent)
+
+
+def _release_of(parent: AppContext, slug: str) -> Migration | None:
+    """The migration of one of the releases of `parent`; None if there is none that can be judged. Raises ArchiveError."""
+    for release in read_releases(parent.archive, parent.migration, now=utc_now()):
+        if release.slug == slug and release_issue(parent.migration, release) is None:
+            return release_migration(parent.migration, release)
+    return None
 
 
 def _gate_recorder(item: AppContext | OpenRelease) -> GateRecorder:

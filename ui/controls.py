@@ -1,6 +1,6 @@
 """Controls whose values are query parameters of the URL: a reload or a shared link shows the same page."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -53,12 +53,18 @@ def query_params() -> dict[str, str]:
     return dict(st.session_state[_QUERY_KEY])
 
 
-def choose_migration(slugs: Collection[str]) -> str | None:
-    """The migration that the URL names, else the one that was shown last in this session; None if there is none, or no such one."""
+def choose_migration(find: Callable[[str], object | None]) -> str:
+    """The migration that the URL names, else the one that was shown last in this session; "" if there is none, or no such one."""
     asked = query_params().get("migration")
     if asked is not None:
-        st.session_state[_MIGRATION_KEY] = asked if asked in slugs else None
-    return chosen_migration() or None
+        show_migration(asked if find(asked) else "")
+    return chosen_migration()
+
+
+def show_migration(slug: str) -> str:
+    """Makes it the migration of this session."""
+    st.session_state[_MIGRATION_KEY] = slug
+    return slug
 
 
 def chosen_migration() -> str:

@@ -22,6 +22,7 @@ PAGES = {
     "/batches": ".batches tbody tr",
     "/batches?job=cleanup": ".job-head",
     "/retrospective": "[data-drawn]",
+    "/?migration=photo-search-demo": ".board tbody tr",
 }
 TEXT_SPACING = """
     * { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }

@@ -1,5 +1,6 @@
-"""Several migrations: the board is the first page, its links lead to one migration, and every link there keeps it."""
+"""The board of several migrations, or of the releases of a service: its links lead to one of them, and every link there keeps it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.dashboard_page import OpenPage, open_subpage
 from tests.browser.running_dashboard import server_environment
-from tests.factories.dashboard_server import StartServer
+from tests.factories.dashboard_server import DashboardServer, StartServer
 from tests.fakes.services import FakeServices
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -51,3 +52,32 @@ def test_links_lead_from_the_board_to_a_migration_and_keep_it(
     page.get_by_role("link", name="移行一覧").first.click()
     expect(rows).to_have_count(2)
     assert "migration=" not in page.url
+
+
+def test_releases_are_a_list_whose_links_lead_to_the_pages_of_each_and_back(
+    demo_server: DashboardServer, open_page: OpenPage
+) -> None:
+    page = open_subpage(open_page, demo_server, "/").page
+    page.get_by_role("link", name="releases of another service").click()
+    rows = page.locator(".board tbody tr")
+    expect(rows).to_have_count(4, timeout=90_000)
+    expect(page.locator("h1.page-title")).to_contain_text("Photo search (demo)")
+    rolled_back = rows.filter(has_text="search:58 → search:59")
+    expect(rolled_back).to_contain_text("ROLL BACK", timeout=90_000)
+    expect(rolled_back).to_contain_text("rolled back")
+    expect(rows.first).to_contain_text("20%")
+    commit = rolled_back.get_by_role("link", name="c02f9a3")
+    expect(commit).to_have_attribute("rel", re.compile("noopener"))
+    rolled_back.get_by_role("link", name="Live").click()
+    page.wait_for_url("**/?migration=photo-search-demo-search-59*from=*")
+    expect(page.locator("h1.page-title")).to_contain_text("search:59")
+    expect(page.locator(".hero")).to_contain_text("regressed", timeout=30_000)
+    page.get_by_role("link", name="Parity", exact=True).first.click()
+    page.wait_for_url("**/parity?*migration=photo-search-demo-search-59*")
+    expect(page.locator(".forest tbody tr").first).to_be_visible()
+    page.get_by_role("link", name="Releases", exact=True).first.click()
+    page.wait_for_url("**/releases?*migration=photo-search-demo")
+    expect(rows).to_have_count(4)
+    page.get_by_role("link", name="Photo service (demo)").click()
+    page.wait_for_url("**/?*migration=photo-service-demo*")
+    expect(page.locator("h1.page-title")).to_contain_text("Photo service (demo)")

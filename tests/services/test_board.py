@@ -17,7 +17,8 @@ class Readers:
 
     def __init__(self) -> None:
         self.now, self.read = START, list[str]()
-        self.board = Board({"broken": self.raise_error, "photo": self.photo}, clock=lambda: self.now)
+        readers = {"broken": self.raise_error, "photo": self.photo}
+        self.board = Board(readers, lambda _slug, now: BoardRow(now), clock=lambda: self.now)
 
     def photo(self, now: datetime) -> BoardRow:
         self.read.append("photo")

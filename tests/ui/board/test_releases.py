@@ -1,0 +1,109 @@
+"""The lines of the releases: names, links and what is said of a release that cannot be judged, with texts from AWS that are not trusted."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from archive import ArchiveProblem
+from domain.deployments import Deployment, TaskSet
+from domain.releases import Release, Revision
+from reports.templating import render
+from services.releases import ReleaseRow
+from sources.demo.sources import demo_releases
+from tests.factories.html import EVIL, ParsedHtml
+from ui.board.releases import ReleaseLine, release_line
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+START = int((NOW - timedelta(hours=3)).timestamp())
+MIGRATION = demo_releases(NOW)
+BLUE, GREEN = MIGRATION.fleets.baseline.names[0], MIGRATION.fleets.canary.names[0]
+RELEASE = Release(
+    id="d-1",
+    slug="photo-search-61",
+    service="photo/search",
+    fleet="canary",
+    system="ecs",
+    started=START,
+    ended=None,
+    outcome="running",
+    baseline=Revision("search:60", BLUE),
+    canary=Revision("search:61", GREEN, tag="e95ab16", commit_url="https://example.com/commit/e95ab16"),
+)
+OVER = replace(RELEASE, ended=START + 3600, outcome="rolled_back", reason="alarm")
+SHIFT = Deployment(
+    "ecs",
+    "d-1",
+    "canary",
+    "IN_PROGRESS",
+    START,
+    task_sets=(
+        TaskSet("60", "source", "search:60", BLUE, 6, 6, 0, weight=80),
+        TaskSet("61", "target", "search:61", GREEN, 6, 6, 0, weight=20),
+    ),
+)
+
+
+def line_of(
+    release: Release = RELEASE, row: ReleaseRow | None = None, deployment: Deployment | None = None
+) -> ReleaseLine:
+    return release_line(MIGRATION, release, row, deployment, now=NOW)
+
+
+def html_of(line: ReleaseLine) -> str:
+    return str(render("board.releases", title="photo/search", rows=[line]))
+
+
+def test_a_running_release_has_the_weight_of_its_new_revision_and_links_to_its_pages() -> None:
+    line = line_of(deployment=SHIFT)
+    assert (line.name, line.span, str(line.outcome)) == ("search:60 → search:61", "18:00 JST", "running")
+    assert (line.weight, str(line.note), line.is_bad) == (0.2, "Loading…", False)
+    assert line.urls == (
+        "/?migration=photo-search-61",
+        "/parity?migration=photo-search-61",
+        "/retrospective?migration=photo-search-61",
+    )
+
+
+def test_a_release_that_is_over_has_its_duration_and_the_reason_but_no_weight() -> None:
+    line = line_of(OVER, deployment=SHIFT)
+    assert (line.span, line.weight, line.reason, line.is_bad) == ("18:00 JST · 1h", None, "alarm", True)
+
+
+def test_a_release_that_cannot_be_judged_says_why_and_has_no_pages() -> None:
+    rolling = replace(RELEASE, canary=replace(RELEASE.canary, target_group=BLUE))
+    line = line_of(rolling, ReleaseRow(rolling, NOW, issue="not_parallel"))
+    assert line.urls == ()
+    assert str(line.note) == "Not judged: a rolling update, nothing served in parallel."
+    assert "href='/?" not in html_of(line)
+
+
+def test_an_archive_that_cannot_be_read_and_a_bug_are_said() -> None:
+    row = ReleaseRow(RELEASE, NOW, problem=ArchiveProblem("replaced", "archive.db"))
+    assert "archive" in str(line_of(row=row).note).lower()
+    assert str(line_of(row=ReleaseRow(RELEASE, NOW)).note) == "Could not be read. The server's log has the error."
+
+
+def test_texts_of_aws_are_escaped() -> None:
+    evil = replace(
+        OVER,
+        baseline=Revision(EVIL, BLUE),
+        canary=Revision(EVIL, GREEN, tag=EVIL),
+        reason=EVIL,
+    )
+    page = ParsedHtml(html_of(line_of(evil)))
+    assert "x-evil" not in page.tags and "onclick" not in page.attributes
+    assert EVIL in page.text
+
+
+@pytest.mark.parametrize("url", ["http://example.com/e95ab16", "javascript:alert(1)", "//example.com", ""])
+def test_only_https_links_to_a_commit(url: str) -> None:
+    line = line_of(replace(RELEASE, canary=replace(RELEASE.canary, commit_url=url)))
+    assert line.commit_url == ""
+    html = html_of(line)
+    assert "e95ab16" in html and "_blank" not in html
+
+
+def test_the_link_to_a_commit_gives_the_other_site_no_window() -> None:
+    html = html_of(line_of())
+    assert "<a href='https://example.com/commit/e95ab16' target='_blank' rel='noopener'>e95ab16" in html

@@ -25,6 +25,7 @@ MAX_RECORD_AGE_S = 5 * MINUTE_S  # an older decision is none: the recorder has s
 MAX_CLOCK_OFFSET_S = 30  # of the process that recorded
 IN_USE_S = 15 * MINUTE_S  # after a request, logs are counted for the gate
 PAUSE_FACTOR = 1  # of the duration of an evaluation, after it: leaves processor time to the pages and the collector
+STOP_TIMEOUT_S = 5.0
 SLOT = "gate"  # the name of the poll slot
 
 ToJson = Callable[[Evaluation], Mapping[str, Any]]  # reports.judgement_json.evaluation_json
@@ -97,10 +98,10 @@ class GateThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends after the decision that is being recorded."""
+        """Ends after the decision that is being recorded, or after STOP_TIMEOUT_S."""
         self._stopping.set()
         if self._thread:
-            self._thread.join()
+            self._thread.join(STOP_TIMEOUT_S)
 
     def record_all(self) -> float:
         """Records what is due; returns the seconds until the next one is. A migration whose archive cannot be used waits for the next turn."""

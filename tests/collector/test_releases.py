@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from domain import Window
 from services.releases import release_migration
 from sources.registry import create_sources
 from tests.factories.deployments import NOON
@@ -37,6 +38,7 @@ def test_a_release_is_noticed_polled_and_left_alone_when_it_is_complete(released
     collection.update()
     (running,) = collection.opened
     assert running.is_running
+    assert "check" not in [task.role for task in running.collector.tasks]
     starts, ends = zip(*requested_times(released), strict=True)
     assert (max(starts), min(ends)) == (1, 0)  # nothing before its start
     collection.update()
@@ -110,3 +112,16 @@ def test_the_sources_of_a_past_release_read_nothing_of_now(released: ReleasedSer
     assert (ended.traffic, ended.events) == (None, ())
     assert running.traffic is not None
     assert [source.name for source in running.events] == ["ecs"]
+
+
+def test_a_release_lists_no_deployments_of_months_ago(released: ReleasedService) -> None:
+    released.set_deployments(service_deployment(43, "IN_PROGRESS", NOON - HOUR))
+    released.poll_deployments()
+    (release,) = released.releases()
+    sources = create_sources(release_migration(released.migration, release), clock=released.clock)
+    released.ecs.requests.clear()
+    sources.events[0].events(Window(NOON - HOUR, NOON))
+    (since,) = [
+        request["createdAt"]["after"] for name, request in released.ecs.requests if name == "ListServiceDeployments"
+    ]
+    assert NOON - since < 5 * 24 * HOUR

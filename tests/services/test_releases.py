@@ -3,27 +3,37 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from collector.collector import CollectorConfig
+from domain import Window
+from domain.config.loader import parse_tables
+from domain.deployments import Deployment, TaskSet
 from domain.releases import image_tag
 from services.releases import (
     collected_releases,
+    compared_hours,
     read_release_row,
     release_issue,
     release_migration,
     same_weight_comparison,
 )
+from sources.base import Events
+from tests.factories.config import CONFIG_PATH
 from tests.factories.deployments import NOON
+from tests.factories.events import logged_change
 from tests.factories.releases import (
     HOUR,
     IMAGE,
     ReleasedService,
     release_config,
+    release_tables,
     released_service,
     service_deployment,
 )
-from tests.fakes.deployments import BLUE, GREEN, group_arn
+from tests.fakes.deployments import BLUE, GREEN, RULE, group_arn
 from tests.fakes.traffic_model import SteadyTraffic
 
 
@@ -204,6 +214,88 @@ def test_rolling_updates_are_compared_by_their_first_hours(
             same_weight_comparison(released.archive, released.migration, "cloudwatch", first, now=released.clock())
             is None
         )
+
+
+def test_a_release_takes_along_what_does_not_belong_to_the_fleets(released: ReleasedService) -> None:
+    released.poll_deployments()
+    own = {"name": "uploads", "source": "mackerel", "baseline": "service(a, b)", "canary": "service(a, c)", "margin": 5}
+    tables = release_tables()
+    tables["criteria"] = [*tables["criteria"], own]
+    tables["aws"]["rule"] = RULE
+    tables["aws"]["cloudtrail"] = True
+    tables["access_logs"] = {"ingest": True}
+    parent = parse_tables(tables, CONFIG_PATH)
+    migration = release_migration(parent, released.releases()[0])
+    assert [criterion.metric for criterion in migration.criteria] == ["error_rate"]
+    assert migration.aws and (migration.aws.rule, migration.aws.cloudtrail) == ("", False)
+    assert migration.access_logs and not migration.access_logs.ingest
+    assert not CollectorConfig.from_migration(migration).backfill
+
+
+def test_old_releases_are_not_collected(released: ReleasedService) -> None:
+    released.poll_deployments()
+    collected = collected_releases(released.archive, released.migration, now=released.clock())
+    assert [migration.name for migration in collected] == ["Photo · web:43", "Photo · web:42"]
+    released.now += 14 * 24 * HOUR
+    collected = collected_releases(released.archive, released.migration, now=released.clock())
+    assert [migration.name for migration in collected] == ["Photo · web:43"]  # which still runs
+
+
+def test_a_rollback_by_codedeploy_is_the_outcome_of_its_release(released: ReleasedService) -> None:
+    def deployment(id_: str, status: str, created: int, **fields: Any) -> Deployment:
+        sets = (
+            TaskSet("1", "ACTIVE", "", BLUE, 4, 4, 0, label="Blue"),
+            TaskSet("2", "PRIMARY", "", GREEN, 4, 4, 0, label="Green"),
+        )
+        return Deployment("codedeploy", id_, "canary", status, created, ended=created + 60, task_sets=sets, **fields)
+
+    bad = deployment("d-BAD", "Failed", NOON - 900, rolled_back_by="d-BACK", reason="alarm")
+    back = deployment("d-BACK", "Succeeded", NOON - 600, rolls_back="d-BAD")
+    window = Window(NOON - HOUR, NOON)
+    released.archive.events.save_events(Events(window, NOON, deployments=(back, bad)), "codedeploy")
+    (release,) = released.releases()
+    assert (release.id, release.outcome, release.reason, release.system) == (
+        "d-BAD",
+        "rolled_back",
+        "alarm",
+        "codedeploy",
+    )
+    assert (release.baseline.target_group, release.canary.target_group) == (BLUE, GREEN)
+
+
+@pytest.fixture
+def rolling(released: ReleasedService) -> ReleasedService:
+    """Three rolling updates, of which the second one failed."""
+    released.groups = dict.fromkeys(range(40, 44), BLUE)
+    released.set_deployments(
+        service_deployment(43, "SUCCESSFUL", NOON - 3 * HOUR, finishedAt=NOON - 2 * HOUR),
+        service_deployment(42, "STOPPED", NOON - 4 * HOUR, stoppedAt=NOON - 3 * HOUR - 1800),
+        service_deployment(41, "SUCCESSFUL", NOON - 7 * HOUR, finishedAt=NOON - 6 * HOUR),
+    )
+    released.poll_deployments()
+    return released
+
+
+def test_a_rolling_update_is_compared_with_the_last_one_that_succeeded(rolling: ReleasedService) -> None:
+    hours = compared_hours(rolling.archive, rolling.migration, rolling.releases()[0], now=rolling.clock())
+    assert hours and hours[0].canary.task_definition == "web:41"
+    assert hours[1:] == (Window(NOON - 6 * HOUR, NOON - 5 * HOUR), Window(NOON - 2 * HOUR, NOON - HOUR))
+
+
+def test_of_an_hour_that_was_cut_short_as_much_is_compared(rolling: ReleasedService) -> None:
+    release = replace(rolling.releases()[0], started=NOON - 6 * HOUR + 1830)
+    hours = compared_hours(rolling.archive, rolling.migration, release, now=rolling.clock())
+    assert hours and hours[1:] == (
+        Window(NOON - 6 * HOUR, NOON - 6 * HOUR + 1800),
+        Window(NOON - 2 * HOUR, NOON - 2 * HOUR + 1800),
+    )
+
+
+def test_hours_of_different_weights_are_not_compared(rolling: ReleasedService) -> None:
+    change = replace(logged_change(-900, 0.5), ts=NOON - 4 * HOUR, since=NOON - 4 * HOUR)
+    events = Events(Window(NOON - 9 * HOUR, NOON), NOON, weight_changes=(change,))
+    rolling.archive.events.save_events(events, "cloudtrail", keep_missing=True)
+    assert compared_hours(rolling.archive, rolling.migration, rolling.releases()[0], now=rolling.clock()) is None
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,8 @@ COMMANDS = (
     "endpoints --logs LOGS --window 1h",
     "archive status",
     "import mackerel",
+    "next",
+    "releases",
 )
 
 

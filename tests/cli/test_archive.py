@@ -99,8 +99,8 @@ def test_an_invalid_export_is_rejected_with_a_message(local: Path, tmp_path: Pat
             "schema": 1,
             "ok": False,
             "kind": "newer",
-            "about": "99 > 3",
-            "text": "The export was written by a later version (99 > 3). Update this program; nothing was written.",
+            "about": "99 > 4",
+            "text": "The export was written by a later version (99 > 4). Update this program; nothing was written.",
         },
     )
 

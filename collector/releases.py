@@ -76,6 +76,9 @@ class ReleaseCollection:
         return tuple(self._opened.values())
 
     def start(self) -> None:
+        """Does nothing if it was started."""
+        if self._thread and self._thread.is_alive():
+            return
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="releases", daemon=True)
         self._thread.start()

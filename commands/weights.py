@@ -24,6 +24,7 @@ from domain.traffic import blue_green_blocked
 from messages import cli as text
 from messages import events, numbers, times
 from messages import traffic as traffic_text
+from messages.releases import WEIGHTS_OF_THE_PAST
 from reports.judgement_json import iso_time, migration_json, pick, problems_json
 from sources.base import HistorySource, Problem, TrafficSnapshot, health_state
 
@@ -53,7 +54,7 @@ def weights(
     migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
     source = startup.open_sources(migration).traffic
     if source is None:
-        echo_text(str(text.WEIGHTS_WITHOUT_AWS), err=True)
+        echo_text(str(WEIGHTS_OF_THE_PAST if migration.release else text.WEIGHTS_WITHOUT_AWS), err=True)
     snapshot = source.snapshot() if source else TrafficSnapshot(startup.now_s(), None)
     echo(weights_json(migration, snapshot) if as_json else weights_tables(migration, snapshot))
     raise typer.Exit(0 if is_complete(snapshot) else 1)

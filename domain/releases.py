@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
 
 from domain.deployments import Deployment, DeploymentSystem, Outcome, TaskSet
 from domain.series import FleetName
@@ -77,7 +76,7 @@ def _revision(task_sets: Sequence[TaskSet], task_definition: str, commit_url: st
         return Revision(task_definition, "")
     task_set = task_sets[0]
     tag = next(filter(None, map(image_tag, task_set.container_images)), "")
-    url = commit_url.replace("{tag}", quote(tag, safe="")) if tag else ""
+    url = commit_url.replace("{tag}", tag) if tag else ""
     return Revision(
         task_set.task_definition or task_definition, task_set.target_group, task_set.container_images, tag, url
     )

@@ -44,6 +44,7 @@ OWN_EMPTY = lazy("No data in this window. See Data sources.")
 SOURCES_TITLE = lazy("Data sources")
 NEVER_SUCCEEDED = lazy("No successful response yet")
 TRAFFIC_TITLE = lazy("Traffic")
+WEIGHTS_NOT_RECORDED = lazy("The weights of this release were not recorded.")
 WEIGHTS_WITHOUT_AWS = lazy("Weights are read from AWS: add [aws] to migration.toml.")
 # Why a URL parameter was ignored, and its valid values.
 INVALID_PARAMS: dict[str, LazyText] = {

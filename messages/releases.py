@@ -35,6 +35,11 @@ ISSUES: dict[ReleaseIssue, LazyText] = {
 }
 
 
+WEIGHTS_OF_THE_PAST = lazy(
+    "The release has ended: the weights of now are those of a later one. `weights --history` has its own."
+)
+
+
 def revisions(release: Release) -> str:
     """ "web:41 → web:42"."""
     names = (side.task_definition or "?" for side in (release.baseline, release.canary))

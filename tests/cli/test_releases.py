@@ -95,6 +95,7 @@ def test_other_commands_are_about_one_release(released: ReleasedService) -> None
     past = json_output(run("judge", "--json", "--migration", DONE))
     assert past["window"] == {"from": "2026-01-01T06:00:00Z", "to": "2026-01-01T07:00:00Z"}
     assert past["name"] == "Photo · web:42"
+    assert "The release has ended" in run("weights", "--migration", DONE).stderr
 
 
 def test_an_unknown_release_is_no_migration(released: ReleasedService) -> None:

@@ -91,7 +91,8 @@ def _no_split(app: AppContext, status: TrafficStatus, facts: Sequence[TooltipFac
             observed = text.observed_only(
                 f"{labels[0]} {numbers.share(1 - share)} · {labels[1]} {numbers.share(share)}"
             )
-        return render("hero.no_split", item=f"{text.WEIGHTS_WITHOUT_AWS} {observed}")
+        missing = text.WEIGHTS_NOT_RECORDED if app.migration.release else text.WEIGHTS_WITHOUT_AWS
+        return render("hero.no_split", item=f"{missing} {observed}")
     problems = [
         sources.format_problem(problem)
         for state in app.source_states()

@@ -23,6 +23,10 @@ def test_with_fleets_the_canary_has_the_releases() -> None:
     assert make_migration().releases is None
 
 
+def test_groups_beside_fleets_are_no_board() -> None:
+    assert not make_migration("releases", {"target_groups": [BLUE, GREEN]}).is_release_board
+
+
 def test_a_service_of_the_baseline_is_its_own() -> None:
     tables = config_with("releases", {"service": "photo/old"})
     tables["fleets"]["baseline"]["ecs_service"] = "photo/old"

@@ -1,73 +1,89 @@
-"""Releases that run beside their board: the gate answers about them, and their polls are watched."""
+"""The contexts that a page opens when its URL names them: the demo's second service, and each of its releases."""
 
-import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from archive import Archive
 from collector.collector import Collector
-from services.gate import GateThread
+from domain import Window, utc_now
+from services.releases import read_releases
+from sources.demo.sources import demo_migration, demo_releases
 from sources.registry import create_sources
-from tests.factories.deployments import NOON
-from tests.factories.releases import HOUR, ReleasedService, released_service, service_deployment
+from ui import app_context
 from ui.app_context import AppContext, AppContexts
 
-RUNNING = "photo-web-43-20260102-110000"
-
 
 @pytest.fixture
-def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleasedService]:
-    with released_service(tmp_path, monkeypatch) as service:
-        service.set_deployments(service_deployment(43, "IN_PROGRESS", NOON - HOUR))
-        service.poll_deployments()
-        yield service
+def contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppContexts]:
+    """The demo, whose collectors are not started, as those of what is opened."""
+    monkeypatch.setattr(app_context.OwnThreads, "start", lambda self: None)
+    monkeypatch.setattr(app_context.ReleaseCollection, "start", lambda self: None)
+    url = f"sqlite:///{tmp_path / 'archive.db'}"
+    migration, service = (item.model_copy(update={"archive": url}) for item in (demo_migration(), demo_releases()))
+    archive, sources = Archive.open(url, migration), create_sources(migration)
+    app = AppContext(migration, archive, sources, Collector(archive, sources))
+    with closing(AppContexts({migration.slug: app}, linked=(service,))) as opened:
+        yield opened
 
 
-@pytest.fixture
-def contexts(released: ReleasedService) -> Iterator[AppContexts]:
-    """Those of a board of releases, whose collection is updated by the test."""
-    sources = create_sources(released.migration, clock=released.clock)
-    collector = Collector(released.archive, sources, clock=released.clock)
-    contexts = AppContexts({"photo": AppContext(released.migration, released.archive, sources, collector)})
-    object.__setattr__(contexts, "releases", released.collection())
-    yield contexts
-    contexts.releases.stop()
+def release_slugs(service: AppContext) -> list[str]:
+    """After its deployments were read, the newest first."""
+    now = utc_now()
+    window = Window.last(1440, now=now)
+    for events in service.sources.events:
+        service.archive.events.save_events(events.events(window), events.name)
+    return [release.slug for release in read_releases(service.archive, service.migration, now=now)]
 
 
-def test_the_gate_answers_about_the_release_that_runs(released: ReleasedService, contexts: AppContexts) -> None:
-    target = contexts.gate_target("photo")
-    assert target and target[0] == "photo"  # without a decision
-    assert contexts.gate_target(RUNNING) is None
-    contexts.releases.update()
-    for slug in ("photo", RUNNING):
-        target = contexts.gate_target(slug)
-        assert target and target[0] == RUNNING
-    assert contexts.gate_target("photo-web-42") is None
-
-    gate = GateThread([], released.clock, releases=contexts._gate_recorders)
-    gate.record_all()
-    (decision,) = target[1].decisions.read()
-    assert json.loads(decision.body)["migration"] == RUNNING
-    assert json.loads(decision.body)["decision"] == "wait"
-
-    released.now += HOUR
-    released.set_deployments(service_deployment(43, "SUCCESSFUL", NOON - HOUR, finishedAt=NOON + 60))
-    released.poll_deployments()
-    contexts.releases.update()
-    assert contexts.gate_target(RUNNING) is None
-    target = contexts.gate_target("photo")
-    assert target and target[0] == "photo" and not target[1].decisions.read()
+def open_service(contexts: AppContexts) -> AppContext:
+    service = contexts.find("photo-search-demo")
+    assert service and service.migration.is_release_board and service.parent is None
+    return service
 
 
-def test_a_board_of_releases_has_no_decision_of_its_own(contexts: AppContexts) -> None:
-    contexts.gate.record_all()
-    assert contexts.by_slug["photo"].archive.decisions.read() == ()
+def test_what_no_url_may_name_is_not_opened(contexts: AppContexts) -> None:
+    assert contexts.find("") is None
+    assert contexts.find("photo-search-demo-search-61") is None
+    assert contexts.find("photo-service-demo") is contexts.by_slug["photo-service-demo"]
 
 
-def test_a_poll_of_a_release_that_hangs_is_silent(contexts: AppContexts) -> None:
-    contexts.releases.update()
-    assert contexts.silent_sources == ()
-    for task in contexts.releases.opened[0].collector.tasks:
-        task.due_at = -100_000.0
-    assert contexts.silent_sources == ("cloudwatch",)
+def test_a_linked_migration_is_opened_once(contexts: AppContexts) -> None:
+    assert open_service(contexts) is open_service(contexts)
+
+
+def test_a_release_is_a_migration_between_its_revisions_with_its_service_as_parent(contexts: AppContexts) -> None:
+    service = open_service(contexts)
+    newest, *_, oldest = release_slugs(service)
+    app = contexts.find(newest)
+    assert app and app.parent is service
+    assert app.migration.labels == {"baseline": "search:60", "canary": "search:61"}
+    assert contexts.find(newest) is app
+    other = contexts.find(oldest)
+    assert other and other.migration.key != app.migration.key
+
+
+def test_of_many_releases_those_used_last_stay_open(contexts: AppContexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_context, "MAX_OPEN_RELEASES", 2)
+    first, second, third, *_ = release_slugs(open_service(contexts))
+    opened = [contexts.find(slug) for slug in (first, second)]
+    assert contexts.find(first) is opened[0]
+    contexts.find(third)
+    assert contexts.find(first) is opened[0]
+    assert contexts.find(second) is not opened[1]
+
+
+def test_a_release_that_has_ended_meanwhile_is_opened_again(
+    contexts: AppContexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest, *_ = release_slugs(open_service(contexts))
+    running = contexts.find(newest)
+    assert running and running.migration.release
+    ended = running.migration.release.model_copy(update={"end": running.migration.release.start + 3600})
+    over = running.migration.model_copy(update={"release": ended})
+    monkeypatch.setattr(app_context, "_release_of", lambda _parent, _slug: over)
+    app = contexts.find(newest)
+    assert app is not running
+    assert app and app.migration.release == ended

@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from analysis import Judgement
 from archive import ArchiveProblem
+from domain import Window
 from domain.deployments import Deployment, TaskSet
 from domain.releases import Release, Revision
 from reports.templating import render
+from services.evaluation import Evaluation
 from services.releases import ReleaseRow
 from sources.demo.sources import demo_releases
 from tests.factories.html import EVIL, ParsedHtml
@@ -107,3 +110,13 @@ def test_only_https_links_to_a_commit(url: str) -> None:
 def test_the_link_to_a_commit_gives_the_other_site_no_window() -> None:
     html = html_of(line_of())
     assert "<a href='https://example.com/commit/e95ab16' target='_blank' rel='noopener'>e95ab16" in html
+
+
+def test_live_shows_what_was_judged_of_a_release_that_is_over_and_now_of_one_that_runs() -> None:
+    judged = Window(START // 60 * 60, START // 60 * 60 + 2400)
+    evaluation = Evaluation(Judgement("parity", ()), judged, "search", "demo", MIGRATION.labels, UTC)
+    over = line_of(OVER, ReleaseRow(OVER, NOW, evaluation))
+    assert over.urls[0] == "/?migration=photo-search-61&from=2026-11-27T09%3A00Z&to=2026-11-27T09%3A40Z"
+    assert over.urls[1] == "/parity?migration=photo-search-61"
+    assert line_of(row=ReleaseRow(RELEASE, NOW, evaluation)).urls[0] == "/?migration=photo-search-61"
+    assert "parity" in html_of(over)

@@ -12,6 +12,8 @@ from messages import times
 from messages.errors import config
 from messages.live import ARCHIVE_ERROR
 from reports.templating import render as render_partial
+from sources.aws import codedeploy, ecs
+from sources.demo import deployments
 from sources.demo.sources import demo_migration
 from ui import layout
 from ui.app_context import AppContext, AppContexts, get_app_context, open_contexts
@@ -21,6 +23,7 @@ from ui.controls import query_params
 from ui.language import fragment
 from ui.sources import outage_strip, source_line, sources_table
 
+DEPLOYMENT_SOURCES = (ecs.SOURCE, codedeploy.SOURCE, deployments.SOURCE)
 REFRESH_S = 5  # a row is read in the background, several a second
 
 
@@ -62,10 +65,8 @@ def _releases() -> None:
     with layout.archive_state(app.migration, app.archive, str(ARCHIVE_ERROR)):
         outage_strip(app, None, now=now)
         rows = app.release_board.rows()
-        deployments = {deployment.id: deployment for deployment in app.archive.events.deployments()}
-        lines = [
-            release_line(app.migration, release, row, deployments.get(release.id), now=now) for release, row in rows
-        ]
+        by_id = {deployment.id: deployment for deployment in app.archive.events.deployments()}
+        lines = [release_line(app.migration, release, row, by_id.get(release.id), now=now) for release, row in rows]
         service = app.migration.fleets[app.migration.release_fleet].ecs_service
         if lines:
             st.html(render_partial("board.releases", title=text.releases_summary(service, len(lines)), rows=lines))
@@ -75,12 +76,14 @@ def _releases() -> None:
 
 def _no_releases(app: AppContext, service: str, now: datetime) -> None:
     """Whether there was none, or whether they could not be read."""
-    names = {events.name for events in app.sources.events}
+    names = [events.name for events in app.sources.events if events.name in DEPLOYMENT_SOURCES]
     problems = [state for state in app.source_states() if state.source in names and state.problems]
-    covered = [window.start for name in names for window in app.archive.events.covered(name)]
-    if covered and not problems:
-        since = times.date(datetime.fromtimestamp(min(covered), UTC), app.migration.zone, now=now)
+    covered = [app.archive.events.covered(name) for name in names]
+    if all(covered) and names and not problems:
+        start = max(min(window.start for window in windows) for windows in covered)
+        since = times.date(datetime.fromtimestamp(start, UTC), app.migration.zone, now=now)
         layout.empty_state(text.no_releases(service, since))
         return
     layout.empty_state(str(text.NO_SERVICE))
-    st.html(sources_table("", [source_line(state, now) for state in problems], ""))
+    if problems:
+        st.html(sources_table("", [source_line(state, now) for state in problems], ""))

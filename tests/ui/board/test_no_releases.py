@@ -1,0 +1,53 @@
+"""A list without releases: there was none, or they could not be read."""
+
+from collections.abc import Callable
+
+import pytest
+
+from archive import SourceState
+from domain import Window
+from pages import board
+from sources.base import Events, Problem
+from tests.factories.app_context import NOW
+from ui.app_context import AppContext
+
+NOW_S = int(NOW.timestamp())
+
+
+@pytest.fixture
+def app(build_app: Callable[..., AppContext]) -> AppContext:
+    return build_app("fleets.canary.ecs_service", "photo/web")
+
+
+def text_of(app: AppContext, rendered: list[str]) -> str:
+    rendered.clear()
+    board._no_releases(app, "photo/web", NOW)
+    return " ".join(rendered)
+
+
+def test_before_the_first_read_it_is_not_known_whether_there_are_any(app: AppContext, rendered: list[str]) -> None:
+    assert "have not been read yet, or could not be read" in text_of(app, rendered)
+
+
+def test_without_deployments_it_says_since_when(app: AppContext, rendered: list[str]) -> None:
+    for days, source in ((90, "ecs"), (80, "codedeploy")):
+        assert "have not been read yet" in text_of(app, rendered)
+        app.archive.events.save_events(Events(Window(NOW_S - days * 86_400, NOW_S), NOW_S), source)
+    assert "No deployment of photo/web was found since 3 Sep." in text_of(app, rendered)
+
+
+def test_what_another_source_covers_does_not_count(app: AppContext, rendered: list[str]) -> None:
+    app.archive.events.save_events(Events(Window(NOW_S - 90 * 86_400, NOW_S), NOW_S), "cloudtrail")
+    assert "have not been read yet" in text_of(app, rendered)
+
+
+def test_a_source_that_cannot_be_read_says_why_with_the_next_step(app: AppContext, rendered: list[str]) -> None:
+    for source in ("ecs", "codedeploy"):
+        app.archive.events.save_events(Events(Window(NOW_S - 86_400, NOW_S), NOW_S), source)
+    problem = Problem("denied", "ecs", "ListServiceDeployments", "<b>photo/web</b>")
+    app.archive.events.save_source_state(
+        SourceState("ecs", "events", "denied", NOW_S, None, 0.1, (problem,)), success=False
+    )
+    html = text_of(app, rendered)
+    assert "could not be read" in html and "ListServiceDeployments" in html
+    assert "<b>photo/web</b>" not in html

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import cli
 from archive import Archive
+from archive.transfer.manifest import FORMAT_VERSION
 from domain import Migration, load
 from tests.factories.config import ALB, EC2, ELB_ARN_PREFIX
 from tests.factories.counted_files import counted_file, log_counts
@@ -99,8 +100,8 @@ def test_an_invalid_export_is_rejected_with_a_message(local: Path, tmp_path: Pat
             "schema": 1,
             "ok": False,
             "kind": "newer",
-            "about": "99 > 4",
-            "text": "The export was written by a later version (99 > 4). Update this program; nothing was written.",
+            "about": f"99 > {FORMAT_VERSION}",
+            "text": f"The export was written by a later version (99 > {FORMAT_VERSION}). Update this program; nothing was written.",
         },
     )
 

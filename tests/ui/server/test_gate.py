@@ -372,7 +372,8 @@ def test_an_answer_is_logged_when_it_changes(caplog: pytest.LogCaptureFixture) -
 
     with caplog.at_level("INFO", "ui.server.gate"):
         asyncio.run(ask_all())
-    lines = [(record.message, record.gate, record.decision, record.status) for record in caplog.records]  # type: ignore[attr-defined]
+    records = [record for record in caplog.records if record.name == "ui.server.gate"]
+    lines = [(record.getMessage(), record.gate, record.decision, record.status) for record in records]  # type: ignore[attr-defined]
     assert lines == [
         ("gate answered", "strict", "wait", 409),
         ("gate answered", "none", "wait", 200),

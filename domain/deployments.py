@@ -58,7 +58,7 @@ class TaskSet:
     container_images: tuple[str, ...] = ()
 
     def completed_by(self, before: "TaskSet") -> "TaskSet":
-        """The task set with the revision of an earlier read, if this one lacks it."""
+        """The task set with the revision of an earlier read, if this one is without it."""
         return replace(
             self,
             task_definition=self.task_definition or before.task_definition,
@@ -111,7 +111,7 @@ class Deployment:
         return bool(self.rolls_back)
 
     def completed_by(self, before: "Deployment") -> "Deployment":
-        """The deployment with what an earlier read of it had and this one lacks, because it is old or a permission was denied."""
+        """The deployment with what only an earlier read of it had, because it is old or a permission was denied."""
         known = {task_set.id: task_set for task_set in before.task_sets}
         task_sets = [task_set.completed_by(known.pop(task_set.id, task_set)) for task_set in self.task_sets]
         return replace(

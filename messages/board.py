@@ -43,6 +43,10 @@ def no_such_migration(slug: str) -> str:
     return _("No migration “{slug}”. Choose one of these.").format(slug=slug)
 
 
+def no_such_release(slug: str, shown: str) -> str:
+    return _("No migration or release “{slug}” is known here. This is {shown}.").format(slug=slug, shown=shown)
+
+
 def phase(phase: Phase) -> str:
     """ "2 · 10% for 6h 10m"."""
     return _("{phase} for {duration}").format(

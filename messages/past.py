@@ -10,6 +10,7 @@ from messages import decision, incidents, numbers, verdicts
 from messages.i18n import _, comma_list, lazy
 
 BACK = lazy("Back to live")
+WHOLE_RELEASE = lazy("Whole release")
 NO_DATA = lazy("No data in this range")
 NO_LOGS = lazy("Access logs are not configured: routes not judged.")
 NO_PROCESSED_LOGS = lazy(
@@ -29,6 +30,10 @@ def ended(ago: str) -> str:
 
 def now(decision: str) -> str:
     return _("Now: {decision}").format(decision=decision)
+
+
+def of_release(decision: str) -> str:
+    return _("Whole release: {decision}").format(decision=decision)
 
 
 def incident(item: Incident, labels: Mapping[FleetName, str], zone: tzinfo) -> str:

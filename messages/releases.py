@@ -1,6 +1,10 @@
 """Messages about releases, and those of the command."""
 
+from collections.abc import Mapping
+
 from analysis import Judgement
+from domain import FleetName
+from domain.deployments import Outcome
 from domain.releases import Release, ReleaseIssue
 from messages import verdicts
 from messages.command_help import USAGE_ERROR, command_help
@@ -44,6 +48,11 @@ def revisions(release: Release) -> str:
     """ "web:41 → web:42"."""
     names = (side.task_definition or "?" for side in (release.baseline, release.canary))
     return " → ".join(names)
+
+
+def opening(labels: Mapping[FleetName, str], span: str, outcome: Outcome) -> str:
+    """ "web:41 → web:42 · 21 Nov 14:00–14:48 JST · rolled back"."""
+    return f"{labels['baseline']} → {labels['canary']} · {span} · {OUTCOMES[outcome]}"
 
 
 def outcome(release: Release) -> str:

@@ -162,13 +162,9 @@ def impact_rollbacks(rollbacks: Sequence[Rollback], zone: tzinfo, *, now: dateti
 
 
 def _rollback(rollback: Rollback, zone: tzinfo, *, now: datetime) -> str:
-    parts = [
-        _("Rollback {before} → {after}, {at}").format(
-            before=numbers.configured_share(rollback.share_before),
-            after=numbers.configured_share(rollback.share_after),
-            at=times.clock(datetime.fromtimestamp(rollback.ts, UTC), zone, now=now),
-        )
-    ]
+    before, after = (numbers.configured_share(share) for share in (rollback.share_before, rollback.share_after))
+    at = times.clock(datetime.fromtimestamp(rollback.ts, UTC), zone, now=now)
+    parts = [_("Rollback {before} → {after}, {at}").format(before=before, after=after, at=at)]
     if rollback.alert_lead_s is not None:
         parts.append(_("{length} after the first alert").format(length=times.duration(rollback.alert_lead_s)))
     parts.append(

@@ -9,7 +9,7 @@ from domain import ConfigurationError
 from domain.trace import start_reference
 from messages import live as text
 from messages.batches import BATCHES_TITLE
-from messages.board import BOARD_TITLE, RELEASES_TITLE
+from messages.board import BOARD_TITLE, RELEASES_TITLE, no_such_release
 from messages.endpoints import ENDPOINTS_TITLE
 from messages.errors import config
 from messages.hero import page_title
@@ -90,6 +90,8 @@ def main() -> None:
     language_switch()
     if is_unprotected(server_settings()):
         layout.warning(str(REACHABLE_FROM_OUTSIDE))
+    if app and (asked := controls.query_params().get("migration")) and contexts.find(asked) is None:
+        layout.warning(no_such_release(asked[:80], name))
     shown()
 
 

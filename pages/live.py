@@ -69,6 +69,8 @@ def _demo_text() -> Markup:
 def _content() -> None:
     app, now = get_app_context(), utc_now()
     params = parse_live_params(query_params(), zone=app.migration.zone, sources=app.source_names)
+    if app.migration.release:
+        params = params.of_release(app.migration.release, now)
     refresh_s = _refresh_s(app, params, now)
     heartbeat(refresh_s, now=now.timestamp())
     with layout.archive_state(app.migration, app.archive, str(text.ARCHIVE_ERROR)):
@@ -166,7 +168,8 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
 def _controls(app: AppContext, params: LiveParams, window: Window, now: datetime) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="controls"):
         time_controls(app.migration, params, window, now)
-        compare_control(params)
+        if not app.migration.release:
+            compare_control(params)
         if params.fixed_window is None:  # a range of the past is not refreshed
             refresh_control(params)
         source_control(app.source_names, params.source)

@@ -1,4 +1,4 @@
-"""Records the decision on the current phase, once a minute, so that the gate answers at once and whoever asks is given the same one."""
+"""Records the decision on the current phase, once a minute, so that the gate answers at once, and all callers alike."""
 
 import json
 import logging

@@ -18,6 +18,7 @@ from analysis.series.phases import phase_outcome
 from archive import Archive, Overview
 from archive.metrics.fetch_plan import NO_COVERAGE
 from domain import FLEETS, Event, FleetName, Migration, Series, Slo, Window, epoch_s
+from domain.deployments import Outcome
 from domain.series import is_request_count
 from domain.weight_changes import InitialShare
 from domain.window import DAY_S, MINUTE_S, merge_windows
@@ -29,6 +30,12 @@ UNKNOWN_START_WINDOW_S = (
 )
 COUNT_BUCKET_S = 600
 BUDGET_TRAFFIC_S = 7 * DAY_S  # whole weeks: workdays and weekends differ
+# How the phase of a release ended, by the outcome of its deployment.
+_RELEASE_OUTCOMES: dict[Outcome, PhaseOutcome] = {
+    "running": "running",
+    "succeeded": "advanced",
+    "rolled_back": "rolled_back",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ def phases_until(archive: Archive, source: str, end: int) -> tuple[Phase, ...]:
     """The phases up to `end` (epoch seconds, a whole minute). A release is one phase, whatever its weights. Raises ArchiveError."""
     if release := archive.release:
         window = release.window(end)
-        outcome: PhaseOutcome | None = "running" if release.end is None else None
+        outcome = _RELEASE_OUTCOMES.get(release.outcome)
         share = constant_share(archive, window)
         judged = _parallel_part(archive, source, window, is_over=release.end is not None)
         return (Phase(window, share, "deployment", judged=judged, number=1, outcome=outcome),)
@@ -180,8 +187,11 @@ def _overview(archive: Archive, source: str, series: Sequence[Series], window: W
 
 
 def settled_end(migration: Migration, now: datetime) -> int:
-    """The newest multiple of ten minutes before which all data is final (epoch seconds)."""
-    return (int(now.timestamp()) - migration.settle_minutes * MINUTE_S) // COUNT_BUCKET_S * COUNT_BUCKET_S
+    """The newest multiple of ten minutes before which all data is final (epoch seconds); of a release that has ended, the first after it."""
+    settled = (int(now.timestamp()) - migration.settle_minutes * MINUTE_S) // COUNT_BUCKET_S * COUNT_BUCKET_S
+    if migration.release and migration.release.end is not None:
+        return min(settled, migration.release.end + -migration.release.end % COUNT_BUCKET_S)
+    return settled
 
 
 def counted_window(phase: Phase, until: int) -> Window:

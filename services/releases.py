@@ -14,6 +14,7 @@ from domain.config.releases import ReleaseSpan
 from domain.deployments import Deployment
 from domain.frame import concat_frames
 from domain.releases import Release, ReleaseIssue, Revision, revisions
+from domain.series import is_request_count
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 from services.evaluation import Evaluation, build_evaluation, evaluate_archived
 from services.fleet_requests import constant_share
@@ -28,6 +29,7 @@ COLLECTED_S = 14 * DAY_S  # CloudWatch keeps minutes for 15 days
 class ReleaseRow:
     """A release at `read_at`. `evaluation`: of both revisions side by side, over the whole release; None with an `issue` or a `problem`.
 
+    `is_loading`: its minutes are still being fetched, so that a verdict on those of now may be another one when all are there.
     `same_weight`: without parallel serving, its first hour against that of the release before, which is weaker evidence: the hours differ, too.
     """
 
@@ -37,6 +39,7 @@ class ReleaseRow:
     issue: ReleaseIssue | None = None
     same_weight: Evaluation | None = None
     problem: ArchiveProblem | None = None
+    is_loading: bool = False
 
 
 def read_releases(archive: Archive, migration: Migration, *, now: datetime) -> tuple[Release, ...]:
@@ -123,6 +126,7 @@ def release_migration(migration: Migration, release: Release) -> Migration:
         key=f"{migration.key} / {release.id}",
         start=release.started,
         end=release.ended,
+        outcome=release.outcome,
     )
     logs = migration.access_logs
     return migration.model_copy(
@@ -165,6 +169,8 @@ def read_release_row(
         if issue is None:
             derived = release_migration(migration, release)
             own = archive.of(derived)
+            if _is_loading(own, derived, source, now):
+                return ReleaseRow(release, now, is_loading=True)
             phase = read_phases(own, source, now=now)[-1]
             return ReleaseRow(release, now, evaluate_archived(own, derived, source, phase, now=now))
         if issue == "not_parallel":
@@ -177,6 +183,19 @@ def read_release_row(
         return ReleaseRow(release, now, issue=issue)
     except ArchiveError as error:
         return ReleaseRow(release, now, problem=error.problem)
+
+
+def _is_loading(archive: Archive, migration: Migration, source: str, now: datetime) -> bool:
+    """Whether minutes of a release are still to be fetched: of one that runs all, of one that ended any. Raises ArchiveError."""
+    release = migration.release
+    if release is None or (release.end is not None and release.end <= now.timestamp() - COLLECTED_S):
+        return False
+    window = release.window(int(now.timestamp()))
+    result = archive.metrics.read(window, source, now=now, series_filter=is_request_count)
+    if not result.missing or (release.end is None and result.data_until is not None):
+        return False
+    states = archive.events.source_states()
+    return not any(state.source == source and state.state in ("down", "denied") for state in states)
 
 
 def same_weight_comparison(

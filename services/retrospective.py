@@ -158,12 +158,20 @@ def build_retrospective(
             timelines, [impact.outside_error_rate(item, errors, dispersion) for item in timelines]
         ),
         p95_outside_minutes=_flagged_minutes(timelines, [impact.outside_p95(item, p95) for item in timelines]),
-        rollbacks=impact.rollbacks(phases, outline.events, around),
+        rollbacks=_release_rollbacks(migration, outline) or impact.rollbacks(phases, outline.events, around),
         before_after=reader.before_after(outline.first_step, outline.last_step, end),
         gaps=_gaps(whole, span),
         hourly_only_until=_hourly_only_until(whole),
         data_until=span.end if span else outline.window.start,
     )
+
+
+def _release_rollbacks(migration: Migration, outline: MigrationOutline) -> tuple[Rollback, ...]:
+    """Of a release, which is one phase: it may have been rolled back as a whole."""
+    release = migration.release
+    if release is None or release.outcome != "rolled_back" or release.end is None:
+        return ()
+    return (impact.deployment_rollback(release.end, outline.phases[-1].canary_share, "", outline.events),)
 
 
 def phase_evaluations(

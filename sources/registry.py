@@ -79,7 +79,7 @@ def create_sources(migration: Migration, *, clock: Clock = utc_now, anchor: date
         if migration.demo
         else _create_configured_sources(migration, clock)
     )
-    if migration.release and migration.release.end is not None:
+    if migration.is_over:
         sources = replace(sources, traffic=None, events=())  # those of now are of a later release
     return guard_all(sources, clock)
 

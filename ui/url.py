@@ -1,14 +1,15 @@
 """The query parameters of the Live page, and times and ranges in any URL."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from domain import EVENT_KINDS, EventKind, Window
+from domain.config.releases import ReleaseSpan
 from domain.series import PERCENTILES
-from domain.window import EARLIEST_S, LATEST_S, parse_datetime
+from domain.window import EARLIEST_S, LATEST_S, MINUTE_S, parse_datetime
 
 WindowChoice = Literal["30m", "1h", "3h", "12h", "24h"]
 WINDOW_CHOICES: tuple[WindowChoice, ...] = get_args(WindowChoice)
@@ -32,7 +33,7 @@ class LiveParams:
     """`fixed_window`: the range of the URL (`from`, `to`), else `window_choice` counts back from now. `event_kinds`: the events in the charts.
 
     `fan`: whether other percentiles are drawn with `percentile`; `with_last_week`: whether the same time a week before is.
-    `refresh_s`: 0 for never. The parameters in `invalid_params` have their default.
+    `since`: nothing earlier is shown (epoch seconds). `refresh_s`: 0 for never. The parameters in `invalid_params` have their default.
     """
 
     window_choice: WindowChoice
@@ -44,6 +45,7 @@ class LiveParams:
     event_kinds: frozenset[EventKind] = frozenset(EVENT_KINDS)
     fan: bool = False
     with_last_week: bool = False
+    since: int | None = None
 
     @property
     def percentile_choice(self) -> str:
@@ -51,7 +53,18 @@ class LiveParams:
 
     def window(self, now: datetime) -> Window:
         """The window to show; without a range, it ends with the current minute."""
-        return self.fixed_window or Window.last(WINDOW_MINUTES[self.window_choice], now=now + timedelta(minutes=1))
+        if self.fixed_window:
+            return self.fixed_window
+        last = Window.last(WINDOW_MINUTES[self.window_choice], now=now + timedelta(minutes=1))
+        return last if self.since is None else Window(max(last.start, min(self.since, last.end - MINUTE_S)), last.end)
+
+    def of_release(self, release: ReleaseSpan, now: datetime) -> "LiveParams":
+        """As far as they are of the release's own time: at any other, its target groups served other revisions. If it has ended, all of it by default."""
+        span = release.window(int(now.timestamp()) + MINUTE_S)
+        fixed = self.fixed_window.overlap(span) if self.fixed_window else None
+        if release.end is not None:
+            fixed = fixed or span
+        return replace(self, fixed_window=fixed, with_last_week=False, since=span.start)
 
 
 def parse_live_params(query_params: Mapping[str, str], *, zone: ZoneInfo, sources: tuple[str, ...]) -> LiveParams:

@@ -60,11 +60,11 @@ class ExcessErrors:
 class Rollback:
     """A weight change at `ts` that reduced the canary's share, and within how many seconds it took effect (None if unknown).
 
-    `effect_s` counts whole periods. `alert_lead_s`: how long before it the first open alert was raised.
+    `share_before`: None if unknown. `effect_s` counts whole periods. `alert_lead_s`: how long before it the first open alert was raised.
     """
 
     ts: int
-    share_before: float
+    share_before: float | None
     share_after: float
     title: str
     effect_s: int | None
@@ -205,6 +205,11 @@ def rollbacks(
         effect_s = time_to_effect_s(timeline, ts, share, reduced) if timeline else None
         result.append(Rollback(ts, share, reduced, _rollback_title(events, ts), effect_s, _alert_lead_s(events, ts)))
     return tuple(result)
+
+
+def deployment_rollback(at: int, share: float | None, title: str, events: Sequence[Event]) -> Rollback:
+    """Of a deployment that was rolled back by `at` (epoch seconds), whatever is known of its weights: no change of them may have been seen."""
+    return Rollback(at, share, 0.0, title, None, _alert_lead_s(events, at))
 
 
 def time_to_effect_s(timeline: Timeline, at: int, before: float, after: float) -> int | None:

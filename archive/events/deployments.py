@@ -14,7 +14,7 @@ from domain.serialization import to_json
 def write_deployments(
     connection: Connection, migration_id: int, source_name: str, deployments: Iterable[Deployment], read_at: int
 ) -> None:
-    """Stores what has changed. What an earlier read had and this one lacks stays."""
+    """Stores what has changed. What an earlier read had stays, though this one is without it."""
     table, by_id = schema.deployment, {deployment.id: deployment for deployment in deployments if deployment.id}
     if not by_id:
         return

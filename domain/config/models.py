@@ -330,6 +330,11 @@ class Migration(ConfigTable):
         return int(datetime.combine(self.since, time.min, self.zone).timestamp()) // 60 * 60 if self.since else None
 
     @property
+    def is_over(self) -> bool:
+        """Whether it is a release that has ended: weights, services and metrics of now are those of a later one."""
+        return self.release is not None and self.release.end is not None
+
+    @property
     def warm_up_s(self) -> int:
         """`warm_up` in seconds."""
         return parse_warm_up(self.warm_up) or 0

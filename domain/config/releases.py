@@ -7,6 +7,7 @@ from pydantic import field_validator
 from domain.arn import Arn
 from domain.config.base import ConfigTable, Pair, parse_arn
 from domain.config.errors import config_error
+from domain.deployments import Outcome
 from domain.window import MINUTE_S, Window
 
 
@@ -50,13 +51,14 @@ class Releases(ConfigTable):
 
 
 class ReleaseSpan(ConfigTable):
-    """The deployment that a migration was derived from: its slug, its key in the archive, and its time (epoch seconds; None: it runs)."""
+    """The deployment that a migration was derived from: its slug, its key in the archive, its time (epoch seconds; None: it runs), and how it ended."""
 
     id: str
     slug: str
     key: str
     start: int
     end: int | None = None
+    outcome: Outcome = "running"
 
     def window(self, now: int) -> Window:
         """Its whole minutes up to `now` (epoch seconds), at least one."""

@@ -1,7 +1,7 @@
 """AWS Lambda function: a lifecycle hook of an ECS deployment, which asks the dashboard's gate whether the traffic may shift on.
 
-docs/gate.md describes its setup. Standard library alone: the file is the deployment package. ECS rolls back when a hook fails, returns nothing that it
-knows, or runs out of time; so whatever goes wrong here is IN_PROGRESS, and only the decision `roll_back` is FAILED.
+docs/gate.md describes its setup. Standard library alone: the file is the deployment package. ECS rolls back when a hook fails, returns anything but
+one of its three answers, or runs out of time; so whatever goes wrong here is IN_PROGRESS, and only the decision `roll_back` is FAILED.
 """
 
 import json
@@ -16,7 +16,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 HOOK_STATUS = {
     "continue": "SUCCEEDED",
     "wait": "IN_PROGRESS",
-    "hold": "IN_PROGRESS",  # until somebody has looked, or ECS's own timeout
+    "hold": "IN_PROGRESS",  # until a person has looked, or ECS's own timeout
     "roll_back": "FAILED",
     "no_data": "IN_PROGRESS",
 }
@@ -101,7 +101,7 @@ def ask(migration: str, weight: float | None, timeout_s: float) -> Mapping[str, 
 
     if timeout_s <= 0:
         raise TimeoutError("no time left")
-    thread = threading.Thread(target=work, daemon=True)  # a name server, or one byte a second, knows no time-out
+    thread = threading.Thread(target=work, daemon=True)  # a name server, or one byte a second, has no time-out
     thread.start()
     thread.join(timeout_s)
     if replies:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from charts.timeline import IncidentMark
 from domain import Migration
-from messages import error_budget
+from messages import error_budget, releases, times
 from messages import retrospective as text
 from services.phase_incidents import first_incidents
 from services.retrospective import EvaluationsByWindow, MigrationOutline, Retrospective
@@ -12,6 +12,10 @@ from services.retrospective import EvaluationsByWindow, MigrationOutline, Retros
 
 def opening(migration: Migration, outline: MigrationOutline, *, now: datetime) -> str:
     """The progress of the migration in one sentence."""
+    if release := migration.release:
+        window = release.window(outline.window.end)
+        span = times.span(window.starts_at, window.ends_at, migration.zone, now=now)
+        return releases.opening(migration.labels, span, release.outcome)
     if outline.first_step is None:
         return text.opening(None, outline.window.ends_at, migration.zone, (), n_phases=0, n_rollbacks=0, now=now)
     shares = [phase.canary_share for phase in outline.phases if phase.canary_share is not None]

@@ -7,14 +7,18 @@ import pytest
 
 from domain import Migration, WeightChange, Window
 from domain.config.releases import ReleaseSpan
-from services.phases import read_phases
+from domain.deployments import Outcome
+from reports.retrospective.summary import opening
+from services.phases import read_phases, settled_end
+from services.retrospective import build_retrospective, read_outline
 from tests.factories.archived_migration import NOW, archived_migration, make_migration, make_weight_changes, time_of
 
 START, ROLLED_BACK, END = time_of(8, 9), time_of(9, 15, 20), time_of(9, 16)
 
 
-def release_migration(end: int | None = END) -> Migration:
-    span = ReleaseSpan(id="1", slug="web-42", key="web @ 1", start=START, end=end)
+def release_migration(end: int | None = END, outcome: Outcome = "succeeded") -> Migration:
+    outcome = "running" if end is None else outcome
+    span = ReleaseSpan(id="1", slug="web-42", key="web @ 1", start=START, end=end, outcome=outcome)
     return make_migration().model_copy(update={"release": span})
 
 
@@ -58,3 +62,25 @@ def test_a_change_to_another_share_is_judged(tmp_path: Path) -> None:
     with archived_migration(tmp_path, release_migration(time_of(9, 12)), weight_changes=changes) as archive:
         (phase,) = read_phases(archive, "mackerel", now=NOW)
     assert phase.judged == phase.window == Window(START, time_of(9, 12))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "of_phase", "rollbacks"),
+    [("succeeded", "advanced", 0), ("rolled_back", "rolled_back", 1), ("failed", None, 0)],
+)
+def test_how_a_release_ended_is_in_its_retrospective(
+    tmp_path: Path, outcome: Outcome, of_phase: str | None, rollbacks: int
+) -> None:
+    migration = release_migration(outcome=outcome)
+    with archived_migration(tmp_path, migration, weight_changes=()) as archive:
+        outline = read_outline(archive, migration, "mackerel", now=NOW)
+        assert outline
+        retrospective = build_retrospective(archive, migration, outline)
+    assert (outline.phases[-1].outcome, len(retrospective.rollbacks)) == (of_phase, rollbacks)
+    assert [(item.ts, item.share_before) for item in retrospective.rollbacks] == [(END, None)] * rollbacks
+    assert outline.window.end == END, "not now: nothing of later is the release's own"
+    assert str(outcome).replace("_", " ") in opening(migration, outline, now=NOW)
+
+
+def test_a_release_that_runs_is_final_up_to_a_while_ago() -> None:
+    assert settled_end(release_migration(end=None), NOW) > END

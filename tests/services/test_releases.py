@@ -170,7 +170,7 @@ def test_a_release_is_judged_over_its_own_time(tmp_path: Path, monkeypatch: pyte
         migration = release_migration(released.migration, release)
         released.open(migration).collector.start()
         row = read_release_row(released.archive, released.migration, "cloudwatch", release, now=released.clock())
-        assert row.evaluation and row.evaluation.phase
+        assert not row.is_loading and row.evaluation and row.evaluation.phase
         assert (row.evaluation.judgement.verdict, row.evaluation.decision.decision) == ("regression", "roll_back")
         assert row.evaluation.window.start == NOON - HOUR
         assert not row.evaluation.is_over
@@ -181,6 +181,9 @@ def test_a_release_is_judged_over_its_own_time(tmp_path: Path, monkeypatch: pyte
         released.set_deployments(ended)
         released.poll_deployments()
         (release,) = released.releases()
+        row = read_release_row(released.archive, released.migration, "cloudwatch", release, now=released.clock())
+        assert (row.is_loading, row.evaluation) == (True, None), "its last minutes were not final"
+        released.open(release_migration(released.migration, release)).collector.start()
         row = read_release_row(released.archive, released.migration, "cloudwatch", release, now=released.clock())
         assert (row.release.outcome, row.release.ended) == ("rolled_back", NOON - 600)
         assert row.evaluation and row.evaluation.is_over

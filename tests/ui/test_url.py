@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain import EVENT_KINDS, EventKind, Window
+from domain.config.releases import ReleaseSpan
 from ui.url import (
     InvalidParam,
     LiveParams,
@@ -201,3 +202,35 @@ def test_event_kinds_round_trip() -> None:
 def test_invalid_event_kinds_show_all() -> None:
     params = parse_live_params({"events": "nonsense"}, zone=TOKYO, sources=("demo",))
     assert (params.event_kinds, params.invalid_params) == (frozenset(EVENT_KINDS), ("events",))
+
+
+RELEASE = ReleaseSpan(id="1", slug="web-42", key="web @ 1", start=36_000, end=43_200)
+AFTER = datetime.fromtimestamp(90_000, UTC)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "shown"),
+    [
+        (None, Window(36_000, 43_200)),
+        (Window(37_000 // 60 * 60, 39_000), Window(36_960, 39_000)),
+        (Window(0, 39_000), Window(36_000, 39_000)),
+        (Window(50_400, 54_000), Window(36_000, 43_200)),
+    ],
+    ids=["default", "inside", "partly", "after"],
+)
+def test_a_release_that_has_ended_shows_its_own_time_alone(fixed: Window | None, shown: Window) -> None:
+    """At any other its target groups served other revisions."""
+    params = LiveParams("3h", fixed, "cloudwatch", "p95", 15, with_last_week=True).of_release(RELEASE, AFTER)
+    assert params.window(AFTER) == params.fixed_window == shown
+    assert not params.with_last_week
+
+
+def test_a_release_that_runs_shows_nothing_before_it() -> None:
+    running, now = RELEASE.model_copy(update={"end": None}), datetime.fromtimestamp(39_600, UTC)
+    params = LiveParams("3h", None, "cloudwatch", "p95", 15).of_release(running, now)
+    assert (params.fixed_window, params.window(now)) == (None, Window(36_000, 39_660))
+    assert LiveParams("30m", None, "cloudwatch", "p95", 15).of_release(running, now).window(now).minutes == 30
+    just_begun = datetime.fromtimestamp(36_030, UTC)
+    assert (
+        LiveParams("3h", None, "cloudwatch", "p95", 15).of_release(running, just_begun).window(just_begun).minutes == 1
+    )

@@ -77,7 +77,7 @@ def _urls(release: Release, evaluation: Evaluation | None) -> tuple[str, ...]:
 
 
 def _note(row: ReleaseRow | None) -> LazyText | str:
-    if row is None:
+    if row is None or row.is_loading:
         return text.LOADING
     if row.problem:
         message = format_archive_problem(row.problem.kind, row.problem.detail)

@@ -27,7 +27,9 @@ def next_step_section(
     cache_key: Hashable,
     now: datetime,
 ) -> None:
-    """`cache_key`: of the judgement. Raises ArchiveError."""
+    """`cache_key`: of the judgement. Nothing of a release that has ended. Raises ArchiveError."""
+    if app.migration.is_over:
+        return
     expander = st.expander(str(text.TITLE), key="next_step", on_change="rerun")
     if not expander.open:
         return

@@ -30,11 +30,16 @@ Endpoints = EndpointsView | Literal["pending"] | None
 
 def past_section(app: AppContext, view: LiveView, source: str, current: Evaluation, *, now: datetime) -> None:
     """The band, and what happened in the range. `current`: the evaluation of now. Raises ArchiveError."""
-    migration, window = app.migration, view.data.window
+    migration, window, release = app.migration, view.data.window, app.migration.release
+    is_over = migration.is_over
+    is_whole = is_over and release is not None and window == release.window(int(now.timestamp()))
     span = times.span(window.starts_at, window.ends_at, migration.zone, now=now)
     with st.container(key="past", horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(render("past.band", viewing=text.viewing(span, _age(window, now)), now=text.now(_in_short(current))))
-        st.button(str(text.BACK), key="back_to_live", on_click=set_query, kwargs={"from_": None, "to": None})
+        of_now = (text.of_release if is_over else text.now)(_in_short(current))
+        st.html(render("past.band", viewing=text.viewing(span, _age(window, now)), now=of_now))
+        if not is_whole:
+            back = text.WHOLE_RELEASE if is_over else text.BACK
+            st.button(str(back), key="back_to_live", on_click=set_query, kwargs={"from_": None, "to": None})
     if view.data.result.missing and view.empty:
         show_past_in_tab(migration, span, str(hero_text.LOADING))
         st.html(loading_hero(""))

@@ -28,7 +28,8 @@ def time_controls(migration: Migration, params: LiveParams, window: Window, now:
     """`window`: what is shown."""
     choice = None if params.fixed_window else params.window_choice
     is_longest = window.minutes >= MAX_WINDOW_MINUTES
-    window_control(str(live.WINDOW), WINDOW_CHOICES, choice, default=DEFAULT_WINDOW)
+    if not migration.is_over:
+        window_control(str(live.WINDOW), WINDOW_CHOICES, choice, default=DEFAULT_WINDOW)
     _button("←", str(text.EARLIER), "earlier", shifted(window, -1, now))
     _button("→", str(text.LATER), "later", shifted(window, 1, now) if params.fixed_window else None)
     _button("⊖", str(text.ZOOM_OUT), "zoom_out", None if is_longest else zoomed_out(window, now))

@@ -1,4 +1,4 @@
-"""The gate's interface as OpenAPI, for clients and for whoever reads it. Tests hold real answers against it."""
+"""The gate's interface as OpenAPI, for clients and their authors. Tests hold real answers against it."""
 
 from typing import Any, get_args
 

@@ -1,4 +1,4 @@
-"""Deployments are kept: what a later read lacks stays, and one that the source does not return any more."""
+"""Deployments are kept: what only an earlier read had stays, and one that the source does not return any more."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -79,8 +79,8 @@ DECISIONS = ["continue", "wait", "hold", "roll_back", "no_data"]
 def test_each_caller_has_the_statuses_that_it_understands(dialect: str, statuses: list[int]) -> None:
     assert [ask(recorded(decision), dialect=dialect)[0] for decision in DECISIONS] == statuses
     assert [ask(recorded(decision), dialect=dialect, dry_run=True)[0] for decision in DECISIONS] == [200] * 5
-    told = [ask(recorded(decision), dialect=dialect, dry_run=True)[1]["decision"] for decision in DECISIONS]
-    assert told == DECISIONS
+    answered = [ask(recorded(decision), dialect=dialect, dry_run=True)[1]["decision"] for decision in DECISIONS]
+    assert answered == DECISIONS
 
 
 def test_only_roll_back_is_a_rollback_and_never_in_a_dry_run() -> None:

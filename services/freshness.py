@@ -14,6 +14,11 @@ def provisional_from(migration: Migration, read_at: float) -> int:
     return int(read_at) // MINUTE_S * MINUTE_S - migration.provisional_minutes * MINUTE_S
 
 
+def result_provisional_from(migration: Migration, result: MetricsResult) -> int:
+    """The first provisional second of a result; its end if all of it was read when it was final, as a release that is over."""
+    return result.window.end if result.last_asked_at is None else provisional_from(migration, result.last_asked_at)
+
+
 def final_until(migration: Migration, result: MetricsResult, *, now: datetime) -> int:
     """The end of the data in `result` that may be judged (epoch seconds)."""
     final_by_age = int(now.timestamp()) // MINUTE_S * MINUTE_S - migration.settle_minutes * MINUTE_S

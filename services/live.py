@@ -22,7 +22,7 @@ from domain.window import HOUR_S, MINUTE_S, merge_windows
 from services.alarms import AlarmStatus
 from services.criteria import own_series, read_criteria, source_names
 from services.fleet_requests import fleet_requests, requests_unread
-from services.freshness import provisional_from
+from services.freshness import provisional_from, result_provisional_from
 from sources.base import Problem
 
 PanelName = Literal["error_rate", "latency", "slow", "requests"]
@@ -111,7 +111,7 @@ def live_data(
     steps = share_steps(archive, window)
     canary_share = steps[0][1] if len(steps) == 1 and steps[0][0] <= window.start else None
     result = archive.metrics.read(with_lead_in(window), source)
-    before = min(provisional_from(migration, result.last_asked_at or 0), window.end)
+    before = min(result_provisional_from(migration, result), window.end)
     slow = (criterion.metric for criterion in migration.criteria if criterion.slow_threshold_s == slow_s)
     metrics = {"error_rate": "error_rate", "latency": f"latency_{percentiles[0]}", "slow": next(slow, "")}
     panels = {
@@ -144,7 +144,7 @@ def _own_panels(
     panels = {}
     for criterion in migration.own_criteria:
         source = criterion.series("baseline").popitem()[1].source
-        before = min(provisional_from(migration, results[source].last_asked_at or 0), window.end)
+        before = min(result_provisional_from(migration, results[source]), window.end)
         comparison = analysis.own_metric(grids[source], criterion.series_metric, is_rate=criterion.kind == "rate")
         panels[criterion.name] = replace(
             _panel_data(comparison, criterion.margin, before=before),

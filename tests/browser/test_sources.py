@@ -77,19 +77,6 @@ def test_the_page_shows_the_data_of_its_sources(running: RunningDashboard, open_
     expect(dashboard.page.locator(".demo")).to_have_count(0)
 
 
-def test_the_page_follows_from_a_tenth_to_a_half(running: RunningDashboard, open_page: OpenPage) -> None:
-    dashboard = open_page(running.server, clock=True)
-    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0% configured")
-    before = running.archive.events.weight_changes()
-    running.services.elbv2.set_weights({"photo-ec2": 50, "photo-ecs": 50})
-    dashboard.refresh_until(".canary-end", r"50\.0% configured", within_ms=POLL_TIMEOUT_MS)
-    expect(dashboard.page.locator(".baseline-end")).to_contain_text("50.0% configured")
-    # It is drawn on the charts as soon as its minute is over: see tests/charts.
-    *earlier, change = running.archive.events.weight_changes()
-    assert tuple(earlier) == before, "one change, stored once"
-    assert change.title == "10.0% → 50.0%"
-
-
 def test_the_source_can_be_changed_and_mackerels_missing_metrics_are_named(
     running: RunningDashboard, open_page: OpenPage
 ) -> None:
@@ -266,3 +253,17 @@ def test_a_changed_source_is_shown_as_selected(running: RunningDashboard, open_p
     dashboard.wait_query_params(source="mackerel")
     expect(dashboard.page.get_by_role("radio", name="Mackerel")).to_be_checked()
     expect(dashboard.page.get_by_role("radio", name="CloudWatch")).not_to_be_checked()
+
+
+def test_the_page_follows_from_a_tenth_to_a_half(running: RunningDashboard, open_page: OpenPage) -> None:
+    """The last test of the module: the phase that begins with a change of the weights has no data for a minute."""
+    dashboard = open_page(running.server, clock=True)
+    expect(dashboard.page.locator(".traffic")).to_contain_text("10.0% configured")
+    before = running.archive.events.weight_changes()
+    running.services.elbv2.set_weights({"photo-ec2": 50, "photo-ecs": 50})
+    dashboard.refresh_until(".canary-end", r"50\.0% configured", within_ms=POLL_TIMEOUT_MS)
+    expect(dashboard.page.locator(".baseline-end")).to_contain_text("50.0% configured")
+    # It is drawn on the charts as soon as its minute is over: see tests/charts.
+    *earlier, change = running.archive.events.weight_changes()
+    assert tuple(earlier) == before, "one change, stored once"
+    assert change.title == "10.0% → 50.0%"

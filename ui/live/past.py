@@ -45,7 +45,8 @@ def past_section(app: AppContext, view: LiveView, source: str, current: Evaluati
         st.html(loading_hero(""))
         return
     endpoints = last_day_so_far(app, window, is_range=True)
-    evaluation = _with_routes(window_evaluation(app, source, window, now=now), endpoints)
+    # Of a whole release, the time in which one revision had all of the traffic is not judged.
+    evaluation = current if is_whole else _with_routes(window_evaluation(app, source, window, now=now), endpoints)
     _css, sign, sentence = finding(evaluation)
     show_past_in_tab(migration, span, f"{sign} {sentence}")
     st.html(past_hero(evaluation, note=_routes_note(app, window, endpoints)))

@@ -19,7 +19,7 @@ from messages import charts as charts_text
 from messages import live as text
 from messages import numbers
 from services.criteria import criteria_key
-from services.freshness import provisional_from
+from services.freshness import result_provisional_from
 from services.live import (
     LastWeek,
     LiveData,
@@ -122,7 +122,7 @@ def _cached_live_view(
     earlier = None
     if options.with_last_week:
         earlier = last_week(app.archive, migration, source, window, percentile=percentiles[0], slow_s=slow_s)
-    provisional = provisional_from(migration, data.result.last_asked_at or 0)
+    provisional = result_provisional_from(migration, data.result)
     frame = chart_frame(migration, window, provisional_from=provisional, theme=options.theme)
     charts: dict[PanelName, bytes | None] = {}
     for name, panel in data.panels.items():

@@ -147,8 +147,11 @@ def test_invalid_parameters_are_reported_and_replaced_by_defaults(
         demo_server, "/?window=5y&percentile=<b>p42</b>&source=prometheus&slow=7s&from=yesterday&refresh=perhaps"
     )
     dashboard.expect_selected("3h", "p95", "300ms")
-    warnings = dashboard.page.locator(".warn").all_inner_texts()
-    assert warnings[:4] == [str(INVALID_PARAMS[name]) for name in ("window", "percentile", "source", "range")]
+    shown = dashboard.page.locator(
+        ".warn"
+    ).all_inner_texts()  # others depend on the load of the demo at this time of the day
+    warnings = [warning for warning in shown if warning in map(str, INVALID_PARAMS.values())]
+    assert warnings == [str(INVALID_PARAMS[name]) for name in ("window", "percentile", "source", "range")]
 
 
 def test_a_drag_on_one_chart_sets_the_window_of_all(demo_server: DashboardServer, open_page: OpenPage) -> None:

@@ -98,6 +98,17 @@ def test_an_unknown_migration_leads_to_the_board(contexts: AppContexts) -> None:
     assert "No migration “nope”. Choose one of these." in body and "class='cards'" in body
 
 
+def test_an_unknown_release_is_named_above_the_only_migration(
+    demo: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to a release that this archive does not have must not pass for it."""
+    monkeypatch.setattr(app_context, "_contexts", AppContexts({"photo-service-demo": demo}))
+    body = html(open_router(migration="photo-<web>-42"))
+    warning = "No migration or release “photo-&lt;web&gt;-42” is known here. This is Photo service (demo)."
+    assert warning in body and "Live – Photo service (demo)" in body
+    assert "is known here" not in html(open_router(migration="photo-service-demo"))
+
+
 def test_the_board_in_a_new_tab_does_not_miss_the_migration_of_the_link(contexts: AppContexts) -> None:
     def board_page() -> None:
         from pages import board

@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.freshness import is_stale, provisional_from
+from archive.metrics.results import MetricsResult
+from domain import Window, empty_frame
+from services.freshness import is_stale, provisional_from, result_provisional_from
 from tests.factories.config import make_migration
 
 NOON = 1_795_348_800
@@ -16,6 +18,14 @@ def test_data_is_provisional_from_three_minutes_before_it_was_read() -> None:
     # Data that was read long ago is still as provisional as it was then.
     assert provisional_from(make_migration(), NOON - 600) == NOON - 780
     assert provisional_from(make_migration("migration.provisional_minutes", 0), NOON + 59) == NOON
+
+
+@pytest.mark.parametrize(("asked_at", "expected"), [(NOON - 600, NOON - 780), (None, NOON)], ids=["asked", "never"])
+def test_a_result_that_was_read_when_it_was_final_has_no_provisional_minutes(
+    asked_at: int | None, expected: int
+) -> None:
+    result = MetricsResult(empty_frame(), Window(NOON - 3600, NOON), last_asked_at=asked_at)
+    assert result_provisional_from(make_migration(), result) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from archive import Archive
 from collector.collector import Collector
@@ -87,3 +88,27 @@ def test_a_release_that_has_ended_meanwhile_is_opened_again(
     app = contexts.find(newest)
     assert app is not running
     assert app and app.migration.release == ended
+
+
+def test_the_live_page_of_a_release_that_has_ended_is_about_its_own_time(
+    contexts: AppContexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a range, too: its target groups serve other revisions now."""
+    slugs = release_slugs(open_service(contexts))
+    slug = next(slug for slug in slugs if "-search-59-" in slug)
+    app, now = contexts.find(slug), utc_now()
+    assert app and app.migration.release
+    window = app.migration.release.window(int(now.timestamp()))
+    for metrics in app.sources.metrics:
+        app.archive.metrics.fill(window, metrics, now=now)
+    monkeypatch.setattr(app_context, "_contexts", contexts)
+    test = AppTest.from_file(str(Path(__file__).parents[2] / "pages" / "__init__.py"), default_timeout=60)
+    test.query_params["migration"] = slug
+    test.run()
+    body = "\n".join(element.proto.body for element in test.get("html"))
+    assert not test.exception
+    assert "Whole release: " in body and "Now: " not in body
+    assert "in this range" not in body and "insufficient data" not in body, (
+        "one revision had all of the traffic at the end"
+    )
+    assert not [button.label for button in test.button if button.label in ("Back to live", "Whole release")]

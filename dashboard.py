@@ -1,4 +1,4 @@
-"""The web application: the pages, with protection, compression, access log, health check, gate, and the scripts of the charts.
+"""The web application: the pages, with protection, compression, access log, health check, gate, metrics, and the scripts of the charts.
 
 Run it with `make run`, or `streamlit run dashboard.py`.
 """
@@ -36,10 +36,12 @@ from ui.server.connections import ServerSetup, is_unprotected
 from ui.server.document import StyledDocument
 from ui.server.gate import Gate
 from ui.server.memory import configure_allocator, return_freed_memory
+from ui.server.metrics import MetricsEndpoint
 from ui.server.recent_read import LIVENESS_WAIT_S, RecentRead
 from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
 from ui.server.scripts import KeptScripts
 from ui.server.small_fonts import SmallFonts
+from ui.server.token_guard import METRICS_PATH, TokenGuard
 
 # Streamlit needs inline styles, eval and blobs; nothing needs another host.
 SECURITY_HEADERS = {
@@ -55,6 +57,7 @@ SECURITY_HEADERS = {
 # Of no use for these, and half of the bytes of a small one: a page loads eighty.
 FOR_DOCUMENTS_ONLY = ("content-security-policy", "referrer-policy", "x-frame-options")
 PARTS_OF_DOCUMENTS = ("text/javascript", "application/javascript", "text/css", "font/woff2")
+NO_STORE = {"cache-control": "no-store"}
 IMMUTABLE = "public, max-age=31536000, immutable"
 # Where the browser came by https. Browsers ignore it on a plain connection, so X-Forwarded-Proto needs no trusted sender.
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"
@@ -62,14 +65,18 @@ STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 # How long a thread may compute while the event loop waits for its turn, which it does several times for each request; 5 ms by default.
 SWITCH_INTERVAL_S = 0.0005
 
+QUIET_PREFIXES = (API_PREFIX, METRICS_PATH)
+GATE_TOKEN = os.environ.get("GATE_TOKEN", "").strip()  # "" without one
+
 logger = logging.getLogger("dashboard.access")
 source_states = RecentRead[tuple[SourceState, ...]]()
+metrics_endpoint = MetricsEndpoint()
 
 
 class AccessLog:
     """Logs each request: method, path without the query, status and duration. WebSockets when they close.
 
-    At DEBUG: health checks, and answers of the gate, which logs them when they change.
+    At DEBUG: health checks, metrics, and answers of the gate, which logs them when they change.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -95,7 +102,7 @@ class AccessLog:
                 "status": status,
                 "duration_s": time.monotonic() - started,
             }
-            is_quiet = scope["path"] in HEALTH_CHECKS or (scope["path"].startswith(API_PREFIX) and status < 400)
+            is_quiet = scope["path"] in HEALTH_CHECKS or (scope["path"].startswith(QUIET_PREFIXES) and status < 400)
             logger.log(logging.DEBUG if is_quiet else logging.INFO, "request", extra=fields)
 
 
@@ -147,6 +154,15 @@ async def readyz(_request: Request) -> Response:
     )
 
 
+async def metrics(request: Request) -> Response:
+    """The program's own metrics, for Prometheus; 503 if they could not be read in time."""
+    found = await metrics_endpoint.respond(request.headers.get("accept", ""))
+    if found is None:
+        return Response(status_code=503, headers=NO_STORE)
+    body, media_type = found
+    return Response(body, headers=NO_STORE | {"content-type": media_type})
+
+
 async def asset(request: Request) -> Response:
     """A file that a browser keeps forever."""
     found = ASSETS[request.url.path]
@@ -194,6 +210,7 @@ app = st.App(
     routes=[
         Route("/healthz", healthz),
         Route("/readyz", readyz),
+        Route(METRICS_PATH, metrics),
         Route("/live", live),
         *(Route(url, asset) for url in ASSETS),
     ],
@@ -202,7 +219,8 @@ app = st.App(
         Middleware(SecurityHeaders),
         Middleware(RequestGuard, settings=app_context.server_settings),
         Middleware(AccessLog),
-        Middleware(Api, gate=Gate(app_context.opened_contexts, os.environ.get("GATE_TOKEN", "").strip())),
+        Middleware(Api, gate=Gate(app_context.opened_contexts, GATE_TOKEN)),
+        Middleware(TokenGuard, token=GATE_TOKEN),
         Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         Middleware(KeptScripts),
         Middleware(SmallFonts),

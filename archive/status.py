@@ -91,22 +91,22 @@ def archive_status(
             gap for item in configured for gap in (final.subtract(item.answered_windows(policy)) if final else ())
         )
     alive = last is not None and now - last < RECORDER_ALIVE_S
-    return ArchiveStatus(_size_bytes(engine), tuple(rows), gaps, events, snapshots, logs, last, alive)
+    return ArchiveStatus(size_bytes(engine), tuple(rows), gaps, events, snapshots, logs, last, alive)
 
 
 def compact(engine: Engine) -> tuple[int, int]:
     """Returns free space to the disk. Returns the bytes before and after. Raises ArchiveError."""
-    before = _size_bytes(engine)
+    before = size_bytes(engine)
     with autocommit(engine) as connection:
         if engine.dialect.name == "sqlite":
             connection.execute(text("VACUUM"))
             connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
         else:  # only FULL returns space to the disk; it locks the tables, so only the archive's are named
             connection.execute(text(f"VACUUM (FULL, ANALYZE) {', '.join(schema.METADATA.tables)}"))
-    return before, _size_bytes(engine)
+    return before, size_bytes(engine)
 
 
-def _size_bytes(engine: Engine) -> int:
+def size_bytes(engine: Engine) -> int:
     """The size of the SQLite files or of the archive's PostgreSQL tables."""
     if engine.dialect.name != "sqlite":
         sizes = (func.pg_total_relation_size(name) for name in schema.METADATA.tables)

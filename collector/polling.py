@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from archive import ArchiveError, ArchiveProblem
 from archive.db.source_row import Role
+from domain.durations import DurationHistogram
 from domain.trace import current_reference, start_reference
 from sources.base import Problem
 
@@ -26,7 +27,7 @@ class PollTask:
     """`poll` polls once and returns the seconds until the next poll, usually `interval_s`. `request` ends that wait.
 
     `archive_problem`: why the last poll could not use the archive. `failure`: the exception that the last poll raised.
-    `due_at`: when the current or next poll begins (time.monotonic()); None before the thread is started.
+    `due_at`: when the current or next poll begins (time.monotonic()); None before the thread is started. `durations`: of all polls so far.
     """
 
     source: str
@@ -39,6 +40,7 @@ class PollTask:
     failure: Problem | None = None
     n_failures: int = 0
     due_at: float | None = None
+    durations: DurationHistogram = field(default_factory=DurationHistogram)
     on_request: Callable[[], None] = lambda: None
 
     @property
@@ -77,7 +79,9 @@ class PollTask:
         started = self.due_at = time.monotonic()
         start_reference()
         wait_s = self._run(migration, started)
-        self.due_at = time.monotonic() + wait_s
+        ended = time.monotonic()
+        self.durations.add(ended - started)
+        self.due_at = ended + wait_s
         return wait_s
 
     def _run(self, migration: str, started: float) -> float:

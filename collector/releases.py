@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from archive import Archive, ArchiveError
+from archive import Archive, ArchiveError, SourceState
 from archive.metrics.fetch_plan import plan_fetches
 from collector.collector import Collector
+from collector.polling import PollTask
 from domain import Clock, Migration, utc_now
 from sources.registry import Sources
 
@@ -32,6 +33,14 @@ class OpenRelease:
     @property
     def is_running(self) -> bool:
         return self.migration.release is not None and self.migration.release.end is None
+
+    @property
+    def tasks(self) -> list[PollTask]:
+        return self.collector.tasks
+
+    def source_states(self) -> tuple[SourceState, ...]:
+        """Raises ArchiveError."""
+        return self.collector.source_states()
 
     def is_complete(self, now: datetime) -> bool:
         """Whether it has ended, and all of its minutes that the sources retain are archived and final. Raises ArchiveError."""

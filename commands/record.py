@@ -1,10 +1,11 @@
 """`record`: keeps the archive up to date and shows the state of the sources; with --once until everything is fetched."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -24,10 +25,12 @@ from collector.releases import OpenRelease, ReleaseCollection
 from collector.shared_threads import threads_for
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
+from commands.shared.metrics_server import serve_metrics
 from commands.shared.options import Config, Demo, Json, MigrationName
 from commands.shared.output import echo, echo_text, live_display, message_lines, plain, problem_lines, repeat, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration
+from domain.hosts import is_loopback
 from messages import numbers, states, times
 from messages import recording as text
 from messages.errors.config import format_config_issue
@@ -35,11 +38,13 @@ from reports.formats import local_minute
 from reports.judgement_json import evaluation_json, iso_time, migration_json, pick, problems_json
 from services.alarms import alarm_saver
 from services.gate import GateRecorder, GateThread
+from services.metrics import MetricsTarget, RecordedState, metrics_registry
 from services.releases import collected_releases
 from sources.base import ANSWERING_STATES, SUPPLEMENTARY, Problem
 from sources.registry import Sources
 
 CATCH_UP_TIMEOUT_S = 300.0  # `--once` gives up on a source that makes no progress for this long
+LOOPBACK = "127.0.0.1"
 CATCH_UP_ROLES = ("metrics", "events", "traffic", "triggers")
 
 
@@ -49,7 +54,12 @@ def record(
     migration_name: MigrationName = "",
     as_json: Json = False,
     once: Annotated[bool, typer.Option("--once", help=str(text.RECORD_ONCE))] = False,
+    metrics_port: Annotated[int, typer.Option(min=0, max=65_535, help=str(text.METRICS_PORT))] = 0,
+    metrics_host: Annotated[str, typer.Option(help=str(text.METRICS_HOST))] = LOOPBACK,
 ) -> None:
+    token = os.environ.get("GATE_TOKEN", "").strip()
+    if not token and not is_loopback(metrics_host):
+        raise typer.BadParameter(str(text.METRICS_NEED_A_TOKEN), param_hint="--metrics-host")
     configuration = startup.load_all_or_exit(config, demo, migration_name, as_json=as_json)
     for report in startup.invalid_reports(configuration):
         echo_text("\n".join(str(message_lines(format_config_issue(issue))) for issue in report.config_issues), err=True)
@@ -60,6 +70,14 @@ def record(
             for item in configuration.migrations
         ]
         recording = Recording(recorders, as_json)
+        if metrics_port and not once:
+            registry = metrics_registry(RecordedState(recording.metrics_targets, clock=startup.now))
+            try:
+                stack.enter_context(serve_metrics(registry, metrics_host, metrics_port, token))
+            except OSError as error:
+                raise typer.BadParameter(
+                    f"{metrics_host}:{metrics_port}: {error.strerror}", param_hint="--metrics-port"
+                ) from None
         raise typer.Exit(recording.run_once() if once else recording.run())
 
 
@@ -246,8 +264,16 @@ class Recorder:
         return (self.collector, self.batch_collector) if self.batch_collector else (self.collector,)
 
     @property
+    def tasks(self) -> tuple[PollTask, ...]:
+        return tuple(task for collector in self.collectors for task in collector.tasks)
+
+    @property
     def silent_sources(self) -> tuple[str, ...]:
-        return silent_sources(task for collector in self.collectors for task in collector.tasks)
+        return silent_sources(self.tasks)
+
+    def source_states(self) -> tuple[SourceState, ...]:
+        """As archived, of batches too. Raises ArchiveError."""
+        return self.collector.source_states()
 
     def catch_up(self) -> tuple[str, ...]:
         """Fetches everything. Returns the names of incomplete sources."""
@@ -283,6 +309,19 @@ class Recording:
 
     recorders: Sequence[Recorder]
     as_json: bool
+    releases: ReleaseCollection = field(init=False)
+
+    def __post_init__(self) -> None:
+        releases = ReleaseCollection(self._collected_releases, self._open_release, startup.now)
+        object.__setattr__(self, "releases", releases)
+
+    def metrics_targets(self) -> Iterator[MetricsTarget]:
+        """Each migration, and each release that runs."""
+        yield from self.recorders
+        yield from self._running_releases()
+
+    def _running_releases(self) -> Iterator[OpenRelease]:
+        return (release for release in self.releases.opened if release.is_running)
 
     def run_once(self) -> int:
         """Fetches everything, one migration after the other. Returns 1 if a required source is incomplete, else 0."""
@@ -314,17 +353,16 @@ class Recording:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         collectors = [collector for recorder in self.recorders for collector in recorder.collectors]
         threads = threads_for(collectors, n_migrations=len(self.recorders))
-        releases = ReleaseCollection(self._collected_releases, self._open_release, startup.now)
         gate = GateThread(
             [_gate_recorder(recorder) for recorder in self.recorders if not recorder.migration.is_release_board],
             startup.now,
-            releases=lambda: (_gate_recorder(release) for release in releases.opened if release.is_running),
+            releases=lambda: map(_gate_recorder, self._running_releases()),
         )
         with suppress(KeyboardInterrupt, _SilentPollError):
             threads.start()
             gate.start()
             if any(recorder.migration.releases for recorder in self.recorders):
-                releases.start()
+                self.releases.start()
             with live_display(as_json=self.as_json) as display:
                 if display is None:
                     repeat(lambda: self._show(self._print_status), 60)
@@ -332,7 +370,7 @@ class Recording:
                     repeat(lambda: self._show(lambda: display.update(self._table(), refresh=True)), 1)
         silent = self._is_silent
         gate.stop()
-        releases.stop()
+        self.releases.stop()
         threads.stop()
         return int(silent)
 

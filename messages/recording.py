@@ -26,9 +26,13 @@ RECORD = command_help(
         cli.py record           # sources and progress of the backfill
         cli.py record --once    # bring everything up to date and end
         cli.py record --json    # one line of JSON per minute
+        cli.py record --metrics-port 9464    # and /metrics on loopback
     """,
 )
 RECORD_ONCE = lazy("Fetch everything once, backfill included, and exit.")
+METRICS_PORT = lazy("Serve /metrics for Prometheus on this port. 0: not at all.")
+METRICS_HOST = lazy("The address that --metrics-port listens on. Other than loopback: only with GATE_TOKEN.")
+METRICS_NEED_A_TOKEN = lazy("To serve /metrics to other machines, set GATE_TOKEN.")
 ARCHIVE = command_help(
     lazy("Inspect, export, import or compact the archive"),
     exit_codes={

@@ -16,7 +16,7 @@ from streamlit.runtime.caching.cache_utils import CachedFunc
 from archive import Archive, ArchiveError, BatchArchive, SourceState
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig, requested_routes_state
-from collector.polling import silent_sources
+from collector.polling import PollTask, silent_sources
 from collector.releases import OpenRelease, ReleaseCollection
 from collector.shared_threads import OwnThreads, SharedThreads, threads_for
 from domain import Configuration, ConfigurationError, Migration, Window, utc_now
@@ -28,6 +28,7 @@ from services.alarms import alarm_saver
 from services.background_routes import BackgroundRoutes
 from services.board import Board, BoardRow, ReleaseBoard, read_row
 from services.gate import GateRecorder, GateThread
+from services.metrics import MetricsTarget
 from services.releases import collected_releases, read_releases, release_issue, release_migration
 from sources import registry
 from sources.base import MetricSource
@@ -83,7 +84,11 @@ class AppContext:
     @property
     def silent_sources(self) -> tuple[str, ...]:
         """The sources with a poll that does not end or does not begin."""
-        return silent_sources(task for collector in self.collectors for task in collector.tasks)
+        return silent_sources(self.tasks)
+
+    @property
+    def tasks(self) -> tuple[PollTask, ...]:
+        return tuple(task for collector in self.collectors for task in collector.tasks)
 
     @property
     def collectors(self) -> tuple[Collector, ...]:
@@ -219,6 +224,11 @@ class AppContexts:
         releases = [slug for slug, app in self._opened.items() if app.parent]
         for slug in releases[:-MAX_OPEN_RELEASES]:
             self._opened.pop(slug).close()
+
+    def metrics_targets(self) -> Iterator[MetricsTarget]:
+        """Each migration, and each release that runs."""
+        yield from self.by_slug.values()
+        yield from (release for release in self.releases.opened if release.is_running)
 
     def source_states(self) -> tuple[SourceState, ...]:
         """Of all migrations. Raises ArchiveError."""

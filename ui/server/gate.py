@@ -4,7 +4,6 @@ Nothing is computed for a request: the decision was recorded (services/gate.py).
 """
 
 import hashlib
-import hmac
 import json
 import logging
 import math
@@ -20,14 +19,13 @@ from archive import Archive, ArchiveError
 from archive.decisions import ASKED_INTERVAL_S, RecordedDecision
 from domain import Clock, utc_now
 from domain.decision import EXIT_CODES, ReasonCode
-from domain.hosts import is_loopback, normalize_host
 from messages import gate as text
 from reports.judgement_json import SCHEMA, iso_time
-from services.decision import configured_shares
-from services.gate import MAX_CLOCK_OFFSET_S, MAX_RECORD_AGE_S
+from services.recorded_decision import GateState, parse_body, read_state, why_unusable
 from ui.app_context import AppContexts
 from ui.server.asgi import Receive, Scope, header_values
 from ui.server.recent_read import RecentRead
+from ui.server.token_guard import check_token
 
 API_PREFIX = "/api/v1/"
 DECISION_PATH, ROLLBACK_PATH, OPENAPI_PATH = (
@@ -36,7 +34,6 @@ DECISION_PATH, ROLLBACK_PATH, OPENAPI_PATH = (
 MAX_BODY_BYTES = 65_536
 SHARE_TOLERANCE = 0.0005  # ALB weights are integers
 MAX_LOGGED_REQUESTS = 64  # whose last answer is remembered
-FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 
 Dialect = Literal["", "argo", "flagger", "strict"]
 # By the decision; of "flagger" and "strict" alone. The others answer 200 if there is any judgement.
@@ -58,15 +55,6 @@ class GateRequest:
     share: float | None = None
     dry_run: bool = False
     is_rollback: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class GateState:
-    """What is recorded of a migration, and the canary's configured share of now (0–1); None if it is not known."""
-
-    migration: str
-    decisions: tuple[RecordedDecision, ...]
-    canary_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +112,6 @@ def _share(percent: str) -> float:
     return share
 
 
-def check_access(scope: Scope, token: str) -> None:
-    """Raises _RefusedError unless the request has the token, or if there is none, comes from this machine and through no proxy."""
-    if token:
-        values = header_values(scope, b"authorization")
-        scheme, _, given = values[0].partition(" ") if len(values) == 1 else ("", "", "")
-        is_same = hmac.compare_digest(given.strip().encode("latin-1"), token.encode())
-        if scheme.lower() != "bearer" or not is_same:
-            raise _RefusedError(401, text.WRONG_TOKEN)
-        return
-    peer = normalize_host(scope["client"][0]) if scope.get("client") else None
-    is_forwarded = any(name in FORWARDING_HEADERS for name, _value in scope["headers"])
-    if peer is None or not is_loopback(peer) or is_forwarded:
-        raise _RefusedError(403, text.LOOPBACK_ONLY)
-
-
 def no_decision(code: ReasonCode, sentence: str, migration: str = "") -> dict[str, Any]:
     """The answer without a recorded decision: it has the keys that every answer has."""
     return {
@@ -185,37 +158,17 @@ def find_decision(state: GateState, phase: str) -> RecordedDecision | None:
 
 
 def _share_name(decision: RecordedDecision) -> str:
-    name = (_parse(decision.body).get("phase") or {}).get("name") or ""
+    name = (parse_body(decision.body).get("phase") or {}).get("name") or ""
     return str(name).partition("·")[2].strip()
 
 
-@lru_cache(maxsize=32)
-def _parse(body: str) -> Mapping[str, Any]:
-    try:
-        content = json.loads(body)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def why_unusable(state: GateState, decision: RecordedDecision, request: GateRequest, now: float) -> str:
-    """Why the recorded decision is not that of now, in a sentence; "" if it is."""
-    age_s, current, content = now - decision.recorded_at, state.decisions[-1].phase, _parse(decision.body)
-    phase = content.get("phase") or {}
-    judged, configured = phase.get("canary_share"), (content.get("configured") or {}).get("canary")
-    if content.get("decision") not in EXIT_CODES or content.get("migration") != state.migration:
-        return str(text.NOT_RECORDED)
-    if age_s < -MAX_CLOCK_OFFSET_S:
-        return str(text.FUTURE)
-    if decision.phase != current:
-        return text.phase_over(decision.phase, current)
-    if age_s > MAX_RECORD_AGE_S:
-        return text.too_old(age_s, MAX_RECORD_AGE_S)
-    if configured is not None and state.canary_share is not None and abs(configured - state.canary_share) > 1e-9:
-        return str(text.CHANGED)
-    if request.share is not None and (judged is None or abs(judged - request.share) > SHARE_TOLERANCE):
+def _why_unusable(state: GateState, decision: RecordedDecision, request: GateRequest, now: float) -> str:
+    """Why the recorded decision is not that of now, or not of the share that is asked about, in a sentence; "" if it is."""
+    judged = (parse_body(decision.body).get("phase") or {}).get("canary_share")
+    reason = why_unusable(state, decision, now)
+    if not reason and request.share is not None and (judged is None or abs(judged - request.share) > SHARE_TOLERANCE):
         return text.other_share(request.share, judged)
-    return ""
+    return reason
 
 
 @lru_cache(maxsize=64)
@@ -224,7 +177,7 @@ def answer(state: GateState, request: GateRequest, now_s: int) -> GateAnswer:
     decision = find_decision(state, request.phase)
     if decision is None:
         return _render(request, no_decision("unavailable", str(text.NOT_RECORDED), state.migration), is_judged=False)
-    content, reason = _parse(decision.body), why_unusable(state, decision, request, now_s)
+    content, reason = parse_body(decision.body), _why_unusable(state, decision, request, now_s)
     recorded = {name: content.get(name) for name in ("decision", "verdict", "exit_code", "headline")}
     body = {
         **no_decision("unavailable", reason, state.migration),
@@ -279,7 +232,8 @@ class Gate:
     ) -> GateAnswer:
         """The answer to an http scope, about a phase by its number or name ("": the current one)."""
         try:
-            check_access(scope, self._token)
+            if refusal := check_token(scope, self._token):
+                raise _RefusedError(refusal.status, refusal.text)
             query = scope["query_string"].decode("latin-1")
             migration, request = parse_query(query, phase=phase, is_rollback=is_rollback)
             await _check_method(scope, receive, request)
@@ -328,13 +282,12 @@ class Gate:
 
     def _read_state(self, archive: Archive, slug: str) -> GateState:
         """Raises ArchiveError. Also notes that the gate is in use, so that access logs are counted for it."""
-        decisions, now = archive.decisions.read(), self._clock().timestamp()
-        if decisions and now - self._noted_at.get(slug, 0) >= ASKED_INTERVAL_S:
+        state, now = read_state(archive, slug), self._clock().timestamp()
+        if state.decisions and now - self._noted_at.get(slug, 0) >= ASKED_INTERVAL_S:
             self._noted_at[slug] = now
             with suppress(ArchiveError):  # its decision can be read
                 archive.decisions.note_asked(int(now))
-        latest = archive.events.latest_traffic()
-        return GateState(slug, decisions, configured_shares(latest[0] if latest else None).get("canary"))
+        return state
 
 
 _NO_STORE = (("cache-control", "no-store"),)

@@ -22,8 +22,8 @@ class RecentRead(Generic[T]):
         self._value: T | None = None
         self._expires_at = 0.0  # on the monotonic clock
 
-    async def get(self, read: Callable[[], T], *, wait_s: float = TIMEOUT_S) -> T | None:
-        """The value; None if the archive could not be read within TIMEOUT_S.
+    async def get(self, read: Callable[[], T | None], *, wait_s: float = TIMEOUT_S) -> T | None:
+        """The value; None if the archive could not be read within TIMEOUT_S, or `read` has none.
 
         While it is read for longer than `wait_s`, that of the last time, unless there is none.
         """
@@ -33,7 +33,7 @@ class RecentRead(Generic[T]):
             await asyncio.wait([self._reading], timeout=TIMEOUT_S if self._value is None else wait_s)
         return self._value
 
-    async def _read(self, read: Callable[[], T]) -> None:
+    async def _read(self, read: Callable[[], T | None]) -> None:
         try:
             self._value = await asyncio.wait_for(asyncio.to_thread(read), TIMEOUT_S)
         except (ArchiveError, TimeoutError):

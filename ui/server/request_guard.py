@@ -93,7 +93,7 @@ class RequestGuard:
             await self.app(scope, receive, send)
             return
         self._log(refusal)
-        await _send(refusal, scope, send)
+        await send_refusal(refusal, scope, send)
 
     def _log(self, refusal: Refusal) -> None:
         self._refused += 1
@@ -102,7 +102,8 @@ class RequestGuard:
             self._refused, self._log_at = 0, now + LOG_INTERVAL_S
 
 
-async def _send(refusal: Refusal, scope: Scope, send: Send) -> None:
+async def send_refusal(refusal: Refusal, scope: Scope, send: Send, *more_headers: tuple[bytes, bytes]) -> None:
+    """The response to a refused request of an http or websocket scope."""
     if scope["type"] == "websocket":
         # Before the handshake it is a 403. With the extension for a body, uvicorn would log an error for each.
         await send({"type": "websocket.close", "code": 1008})
@@ -113,6 +114,7 @@ async def _send(refusal: Refusal, scope: Scope, send: Send) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),  # without reading the rest of an upload
+        *more_headers,
     ]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -13,13 +13,13 @@ import pytest
 from archive import ArchiveError
 from archive.decisions import RecordedDecision
 from domain.decision import EXIT_CODES
+from services.recorded_decision import GateState
 from ui.server.gate import (
     MAX_BODY_BYTES,
     STATUS_BY_DIALECT,
     Gate,
     GateAnswer,
     GateRequest,
-    GateState,
     answer,
 )
 
@@ -50,7 +50,8 @@ def recorded(
 
 
 def ask(*decisions: RecordedDecision, share_now: float | None = 0.1, **request: Any) -> tuple[int, dict[str, Any]]:
-    reply = answer(GateState("photo-service", decisions, share_now), GateRequest(**request), NOW)
+    shares = () if share_now is None else (("baseline", 1 - share_now), ("canary", share_now))
+    reply = answer(GateState("photo-service", decisions, shares), GateRequest(**request), NOW)
     return reply.status, json.loads(reply.body)
 
 

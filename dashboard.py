@@ -6,6 +6,7 @@ Run it with `make run`, or `streamlit run dashboard.py`.
 import asyncio
 import contextlib
 import gc
+import inspect
 import logging
 import os
 import sys
@@ -175,9 +176,11 @@ async def live(request: Request) -> Response:
 
 
 def _prepare() -> None:
-    """Opens the app contexts, and imports the pages, which would take the first visitor a second."""
+    """Opens the app contexts, and imports the pages, for which the first visitor would wait a second."""
     app_context.open_contexts()
     from pages import batches, board, endpoints, live, parity, retrospective  # noqa: F401
+
+    inspect.stack()  # keeps where the modules are: Streamlit calls it for the first element, and would search for 0.1 s
 
 
 @contextlib.asynccontextmanager

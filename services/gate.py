@@ -20,6 +20,7 @@ from services.evaluation import Evaluation, evaluate_archived
 from services.phases import count_phase, read_phases
 
 RECORD_INTERVAL_S = 60  # of all processes that share an archive
+FIRST_RECORD_AFTER_S = 10.0  # the first pages and polls have the machine to themselves
 RETRY_INTERVAL_S = 10  # while there is no data, as after the start
 MAX_RECORD_AGE_S = 5 * MINUTE_S  # an older decision is none: the recorder has stopped, or cannot write
 MAX_CLOCK_OFFSET_S = 30  # of the process that recorded
@@ -120,5 +121,6 @@ class GateThread:
         return next_s
 
     def _run(self) -> None:
+        self._stopping.wait(FIRST_RECORD_AFTER_S)
         while not self._stopping.is_set():
             self._stopping.wait(self.record_all())

@@ -41,45 +41,31 @@ def judge_window(
     *,
     now: datetime,
     canary_share: float | None = None,
+    trace_checkpoint: Callable[[], None] | None = None,
 ) -> WindowJudgement:
     """Judges the data of `source` in `window`. `canary_share`: the configured share in all of it, if known. Raises ArchiveError.
 
-    A judgement is cached until what it is made from changes.
+    A judgement is cached until what it is made from changes, but not its trace, which is large: with a `trace_checkpoint`, which may raise to give
+    up, the window is judged again, with the trace.
     """
     cache, key = _caches.setdefault(archive, VersionedCache()), (source, window, migration.criteria, canary_share)
     version = judgement_key(archive, migration, source, window)
-    if cached := cache.get(key, version):
+    if trace_checkpoint is None and (cached := cache.get(key, version)):
         return cached
     result = _read(archive, migration, source, window, now)
     context = read_context(archive, migration, source, result, now=now)
-    judged = judge_result(migration, source, result, now=now, canary_share=canary_share, context=context)
-    if not result.archive_problem:
-        cache.put(key, version, judged)
-    return judged
-
-
-def judge_with_trace(
-    archive: Archive,
-    migration: Migration,
-    source: str,
-    window: Window,
-    *,
-    now: datetime,
-    canary_share: float | None = None,
-    checkpoint: Callable[[], None] = lambda: None,
-) -> WindowJudgement:
-    """`judge_window` with the trace, by one read; not cached. `checkpoint` may raise to give up. Raises ArchiveError."""
-    result = _read(archive, migration, source, window, now)
-    context = read_context(archive, migration, source, result, now=now)
-    return judge_result(
+    judged = judge_result(
         migration,
         source,
         result,
         now=now,
         canary_share=canary_share,
         context=context,
-        trace_checkpoint=checkpoint,
+        trace_checkpoint=trace_checkpoint,
     )
+    if not result.archive_problem:
+        cache.put(key, version, replace(judged, trace=None))
+    return judged
 
 
 def prepare_window(

@@ -10,7 +10,7 @@ import analysis
 from archive import Archive
 from domain import Event, Migration, WeightChange, Window
 from domain.events import weight_event
-from services.parity import judge_window, judge_with_trace
+from services.parity import judge_window
 from services.phases import known_phases
 from sources.demo.sources import DemoMetrics, demo_migration
 from tests.factories import archives
@@ -88,7 +88,7 @@ def test_a_final_phase_is_judged_once_and_again_after_new_data(
     first = judge_window(archive, migration, "demo", PHASE, now=NOW)
     assert judge_window(archive, migration, "demo", PHASE, now=NOW).judgement is first.judgement
     archive.metrics.get(Window(PHASE.end, NOW_S), metrics, now=NOW)  # other minutes are none of its business
-    assert judge_window(archive, migration, "demo", PHASE, now=NOW) is first
+    assert judge_window(archive, migration, "demo", PHASE, now=NOW).judgement is first.judgement
     assert len(judged) == 1
     archive.metrics.get(PHASE, metrics, now=NOW)
     assert judge_window(archive, migration, "demo", PHASE, now=NOW).judgement["error_rate"].minutes == 27 * 60 - 5
@@ -101,12 +101,23 @@ def test_a_judgement_keeps_no_rows_and_comes_with_its_trace_on_request(
     result = archive.metrics.get(PHASE, metrics, now=NOW)
     judged = judge_window(archive, migration, "demo", PHASE, now=NOW)
     assert judged.result.frame.empty and judged.result.data_until == result.data_until
-    traced = judge_with_trace(archive, migration, "demo", PHASE, now=NOW)
+    traced = judge_window(archive, migration, "demo", PHASE, now=NOW, trace_checkpoint=lambda: None)
     assert judged.trace is None and traced.judgement == judged.judgement and traced.trace is not None
     prepared = analysis.prepare_grid(
         result.frame, migration.criteria, window=PHASE, unknown=result.unknown, context=judged.context
     )
     pd.testing.assert_frame_equal(traced.trace, analysis.trace(prepared))
+
+
+def test_what_a_page_has_judged_with_its_trace_is_not_judged_again_for_the_gate(
+    archive: Archive, migration: Migration, metrics: DemoMetrics
+) -> None:
+    archive.metrics.get(Window(PHASE.start, PHASE.end - 3600), metrics, now=NOW)
+    traced = judge_window(archive, migration, "demo", PHASE, now=NOW, trace_checkpoint=lambda: None)
+    judged = judge_window(archive, migration, "demo", PHASE, now=NOW)
+    assert judged.judgement is traced.judgement and judged.trace is None
+    archive.metrics.get(PHASE, metrics, now=NOW)
+    assert judge_window(archive, migration, "demo", PHASE, now=NOW).judgement is not traced.judgement
 
 
 def test_another_margin_is_another_judgement(archive: Archive, migration: Migration, metrics: DemoMetrics) -> None:

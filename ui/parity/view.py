@@ -19,7 +19,7 @@ from services.endpoints import log_window
 from services.evaluation import Evaluation, build_evaluation, missing_data
 from services.freshness import provisional_from
 from services.live import as_of
-from services.parity import WindowJudgement, judge_with_trace, judgement_key
+from services.parity import WindowJudgement, judge_window, judgement_key
 from services.phases import EVENT_HISTORY_S, PhaseCounts, count_phase, judged_phase, read_phases
 from ui.app_context import AppContext, cached_view
 from ui.controls import page_checkpoint
@@ -129,7 +129,7 @@ def live_trace(app: AppContext, source: str, fixed_window: Window | None, *, now
 @cached_view(max_entries=8, ttl=timedelta(hours=1))
 def _cached_range_trace(app: AppContext, source: str, window: Window, cache_key: Hashable) -> pd.DataFrame:
     now = utc_now()
-    judged = judge_with_trace(app.archive, app.migration, source, window, now=now, checkpoint=page_checkpoint())
+    judged = judge_window(app.archive, app.migration, source, window, now=now, trace_checkpoint=page_checkpoint())
     assert judged.trace is not None
     return judged.trace
 
@@ -161,14 +161,14 @@ def _cached_judgement(
     app: AppContext, source: str, _phases: tuple[Phase, ...], phase: Phase, cache_key: Hashable
 ) -> tuple[WindowJudgement, PhaseCounts]:
     now, migration, checkpoint = utc_now(), app.migration, page_checkpoint()
-    judged = judge_with_trace(
+    judged = judge_window(
         app.archive,
         migration,
         source,
         phase.judged_window,
         now=now,
         canary_share=phase.canary_share,
-        checkpoint=checkpoint,
+        trace_checkpoint=checkpoint,
     )
     checkpoint()
     counts = count_phase(app.archive, migration, source, _phases, phase, until=judged.final_until, now=now)

@@ -15,6 +15,7 @@ from analysis.endpoints.route import RouteDetail, route_detail
 from archive import Archive
 from archive.access_logs.tables import LineCounts
 from domain import FLEETS, FleetName, Migration, Window
+from domain.log_counts import COUNTS
 from domain.window import DAY_S, MINUTE_S
 from sources.access_logs.filenames import FILE_INTERVAL_S
 
@@ -153,7 +154,8 @@ def latency_of_all_routes(
     counted = _counted_part(archive, window)
     if counted is None:
         return None
-    counts = _filter_rows(archive.access_logs.counts(counted), request_filter)
+    without_routes = [name for name in COUNTS.names if name != "route"]
+    counts = _filter_rows(archive.access_logs.counts(counted, without_routes), request_filter)
     checkpoint()
     if request_filter.status is not None:
         counts = counts.filter(pa.array(counts["elb_status"].to_numpy() // 100 == request_filter.status))

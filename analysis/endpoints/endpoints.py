@@ -190,10 +190,10 @@ def _parse_counts(
     minute, elb, target, ms, n = (
         counts[name].to_numpy() for name in ("minute", "elb_status", "target_status", "latency_ms", "n")
     )
-    groups, group_names = _dictionary_encode(counts["target_group"])
+    groups, group_names = dictionary_encode(counts["target_group"])
     fleets = [FLEETS.index(fleet_by_group[name]) if name in fleet_by_group else -1 for name in group_names]
     fleet = np.array([*fleets, -1], dtype=np.int32)[groups]
-    code, names = _dictionary_encode(counts["route"])
+    code, names = dictionary_encode(counts["route"])
     in_window = (minute >= window.start) & (minute < window.end)
     assigned = in_window & (fleet >= 0)
     failed = elb >= 500 if status is None else elb // 100 == status
@@ -210,7 +210,7 @@ def _parse_counts(
     return rows.select(assigned), code[assigned], names, int(n[in_window & (fleet < 0)].sum())
 
 
-def _dictionary_encode(column: pa.ChunkedArray) -> tuple[AnyArray, list[str]]:
+def dictionary_encode(column: pa.ChunkedArray) -> tuple[AnyArray, list[str]]:
     """A column of strings as indices, and the distinct strings."""
     encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()  # in this order no string is copied
     return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.endpoints.endpoints import AnyArray
+from analysis.endpoints.endpoints import AnyArray, dictionary_encode
 from analysis.series.grid import FloatArray
 from analysis.series.quantiles import block_percentiles
 from domain import FLEETS, FleetName, Window
@@ -81,8 +81,10 @@ def all_routes_heatmap(
     if end <= window.start:
         return None
     keys = ["target_group", "minute", "latency_ms"]
-    sums = counts.filter(pc.greater_equal(counts["latency_ms"], 0)).group_by(keys).aggregate([("n", "sum")])
-    fleet = np.array([fleet_by_group.get(group, "") for group in sums["target_group"].to_pylist()], dtype="U8")
+    answers = counts.select([*keys, "n"]).filter(pc.greater_equal(counts["latency_ms"], 0))
+    sums = answers.group_by(keys).aggregate([("n", "sum")])
+    groups, group_names = dictionary_encode(sums["target_group"])
+    fleet = np.array([fleet_by_group.get(name, "") for name in group_names], dtype="U8")[groups]
     minute, ms, n = (sums[name].to_numpy().astype(np.int64) for name in ("minute", "latency_ms", "n_sum"))
     counted = (fleet != "") & (minute >= window.start) & (minute < end)
     return latency_heatmap(fleet[counted], minute[counted], ms[counted], n[counted], Window(window.start, end))

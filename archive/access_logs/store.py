@@ -1,6 +1,6 @@
 """The archive's access logs: which files were counted, and their counts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -32,9 +32,9 @@ class AccessLogStore:
                 self._database.row(ACCESS_LOGS, "logs").increment_change_counter(connection)
         return saved
 
-    def counts(self, window: Window) -> pa.Table:
-        """The counts of `window` (domain.log_counts.COUNTS). Rows with the same key must be added up."""
-        return self._database.read(tables.read_counts, window)
+    def counts(self, window: Window, columns: Sequence[str] | None = None) -> pa.Table:
+        """The counts of `window` (domain.log_counts.COUNTS), or `columns` of them, the minute among these. Rows with the same key must be added up."""
+        return self._database.read(tables.read_counts, window, columns)
 
     def count_routes(self, window: Window) -> int:
         """How many distinct routes the counts of the hours of `window` have."""

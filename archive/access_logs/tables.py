@@ -3,7 +3,7 @@
 A file is stored in the same transaction as its counts, so no line is counted twice whenever the program is killed.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Literal
@@ -102,9 +102,11 @@ def read_known_sizes(connection: Connection, migration_id: int, keys: Collection
     return sizes
 
 
-def read_counts(connection: Connection, migration_id: int, window: Window) -> pa.Table:
-    """The counts of `window` (COUNTS). Rows of different batches may have the same key and must be added up."""
-    return _read(connection, migration_id, window, "counts")
+def read_counts(
+    connection: Connection, migration_id: int, window: Window, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """The counts of `window` (COUNTS), or `columns` of them, the minute among these. Rows of different batches may have the same key and must be added up."""
+    return _read(connection, migration_id, window, "counts", columns)
 
 
 def count_routes(connection: Connection, migration_id: int, window: Window) -> int:
@@ -148,13 +150,20 @@ def read_extent(connection: Connection, migration_id: int) -> Window | None:
     return None if first is None else Window(int(first), int(last) + HOUR_S)
 
 
-def _read(connection: Connection, migration_id: int, window: Window, column: Column) -> pa.Table:
+def _read(
+    connection: Connection, migration_id: int, window: Window, column: Column, names: Sequence[str] | None = None
+) -> pa.Table:
     parquet_schema, time_column = (COUNTS, "minute") if column == "counts" else (EXAMPLES, "ts")
+    parquet_schema = pa.schema([parquet_schema.field(name) for name in names or parquet_schema.names])
     bodies = connection.scalars(_select_hours(migration_id, window, column))
     # Each part is filtered before the next is read, by one thread: this takes a third of the memory.
     parts = [parquet_schema.empty_table()]
     for body in bodies:
-        rows = pq.ParquetFile(pa.BufferReader(body)).read(use_threads=False).cast(parquet_schema)
+        rows = (
+            pq.ParquetFile(pa.BufferReader(body))
+            .read(columns=parquet_schema.names, use_threads=False)
+            .cast(parquet_schema)
+        )
         times = rows[time_column].to_numpy()
         parts.append(rows.filter(pa.array((times >= window.start) & (times < window.end))))
     return pa.concat_tables(parts)

@@ -27,6 +27,8 @@ def test_counts_of_a_window_come_from_all_hours_and_batches(tmp_path: Path) -> N
         assert pc.sum(counts["n"]).as_py() == 4
         assert archive.access_logs.extent() == Window(NOON - 3600, NOON + 7200)
         assert archive.access_logs.counts(Window(NOON + 600, NOON + 660)).num_rows == 0
+        narrow = archive.access_logs.counts(Window(NOON, NOON + 60 * 60), ["minute", "n"])
+        assert narrow == counts.select(["minute", "n"])
 
 
 def test_files_are_known_by_key_and_size(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary
 import analysis
 from analysis.parity.context import JudgeContext
 from analysis.parity.history import baseline_by_day, learn_history
-from analysis.parity.samples import PreparedGrid, dominant_period, prepare_grid
+from analysis.parity.samples import PreparedGrid, prepare_grid
+from analysis.series.grid import dominant_period
 from analysis.series.phases import begins_phase
 from archive import Archive, MetricsResult
 from domain import Migration, WeightChange, Window

@@ -16,8 +16,17 @@ from analysis.parity.incidents import FailureScan, Incident, scan_failures
 from analysis.parity.verdicts import DEFAULT_CRITERIA, ExclusionReason
 from analysis.series.comparison import latency, slow_share
 from analysis.series.fleet_requests import FleetRequests, requests_of_series
-from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, TimeGrid, UnknownWindows, nan_ratio, time_grid
-from analysis.series.unanswered import ResponseCounts, alb_errors, failed_responses, trailing_sum
+from analysis.series.grid import (
+    STATUS_COUNTS,
+    BoolArray,
+    FloatArray,
+    TimeGrid,
+    UnknownWindows,
+    dominant_period,
+    sum_by_period,
+    time_grid,
+)
+from analysis.series.unanswered import failed_by_period
 from domain import FLEETS, Criterion, FleetName, Series, Window, epoch_s
 from domain.series import OWN_STATS, within_stat
 from domain.window import MINUTE_S
@@ -25,7 +34,6 @@ from domain.window import MINUTE_S
 ERROR_METRICS = ("error_rate", "target_5xx_rate", "unanswered_rate")
 RECENT_GAP_S = 300
 OWN_RECENT_GAP_S = 3600  # of a criterion of one's own, which may be reported late, and seldom
-MAX_IN_FLIGHT_SHARE = 0.05  # of the requests of the last minutes; if more have no response, they will have none
 MAX_IN_FLIGHT_S = 300  # how long a request may be in flight before it counts as unanswered
 
 RecentGap = Literal["one_side_gone", "unread"]
@@ -169,7 +177,7 @@ def prepare_grid(
     unanswered = None
     if "unanswered" in metrics:
         rows = frame[(frame["metric"] == "unanswered") & (frame["period_s"] <= grid.period_s)]
-        unanswered = {fleet: _sum_by_period(rows[rows["fleet"] == fleet], grid) for fleet in FLEETS}
+        unanswered = {fleet: sum_by_period(rows[rows["fleet"] == fleet], grid) for fleet in FLEETS}
     unread = {fleet: _requests_unread(grid, fleet, unknown) for fleet in FLEETS}
     fleets = tuple(fleets) or tuple(
         requests_of_series(fleet, grid.fleets[fleet].requests[final], unknown=bool(unread[fleet][final].any()))
@@ -198,21 +206,6 @@ def _requests_unread(grid: TimeGrid, fleet: FleetName, unknown: UnknownWindows) 
     """Periods without requests of a fleet for which the requests of one of its target groups are unknown."""
     of_fleet = (windows for series, windows in unknown.items() if (series.fleet, series.metric) == (fleet, "requests"))
     return grid.overlaps(chain.from_iterable(of_fleet)) & np.isnan(grid.fleets[fleet].requests)
-
-
-def dominant_period(frame: pd.DataFrame, window: Window) -> tuple[int | None, list[tuple[npt.NDArray[np.int64], int]]]:
-    """The most frequent period in `window` (None without rows), and the starts of the rows of every other period, with its length.
-
-    Criteria of one's own do not count: their periods are those of their sources.
-    """
-    frame = frame[~frame["stat"].isin(OWN_STATS)]
-    ts, periods = epoch_s(frame), frame["period_s"].to_numpy()
-    if not len(ts) or periods.min() == periods.max():
-        return (int(periods[0]) if len(ts) else None), []
-    inside = (ts >= window.start) & (ts < window.end)
-    starts = {int(period_s): np.unique(ts[inside & (periods == period_s)]) for period_s in np.unique(periods[inside])}
-    dominant = max(starts, key=lambda period_s: len(starts[period_s]), default=None)
-    return dominant, [(other_starts, period_s) for period_s, other_starts in starts.items() if period_s != dominant]
 
 
 def paired_samples(prepared: PreparedGrid, criterion: Criterion) -> PairedSamples:
@@ -396,7 +389,7 @@ def _error_counts(
         unanswered = {fleet: prepared.unanswered[fleet][index] for fleet in FLEETS}
     elif metric != "target_5xx_rate" and known:
         delay_periods = max(1, MAX_IN_FLIGHT_S // grid.period_s)
-        unanswered, unexplained = _failed_responses(grid, index, delay_periods)
+        unanswered, unexplained = failed_by_period(grid, index, delay_periods)
     errors: dict[FleetName, FloatArray] = {}
     for fleet in FLEETS:
         counts = grid.fleets[fleet].counts
@@ -406,63 +399,3 @@ def _error_counts(
     if metric == "error_rate":
         errors["canary"] = errors["canary"] + prepared.scan.uncounted[index]
     return errors, unexplained, True, delay_periods
-
-
-def _failed_responses(
-    grid: TimeGrid, index: npt.NDArray[np.intp], delay_periods: int
-) -> tuple[dict[FleetName, FloatArray], dict[FleetName, FloatArray]]:
-    """The unanswered requests of both fleets in the periods `index`: those that are errors, and those that are not.
-
-    An unanswered request is counted up to `delay_periods` after the load balancer's 5xx for it, so the window of these starts that much earlier.
-    """
-    periods = np.arange(len(index))
-    recent, earlier, newest = (
-        np.maximum(periods - length, 0) for length in (delay_periods, 2 * delay_periods, delay_periods - 1)
-    )
-    lost: dict[FleetName, FloatArray] = {}
-    responses: dict[FleetName, ResponseCounts] = {}
-    for fleet in FLEETS:
-        counts = {name: np.nan_to_num(count[index]) for name, count in grid.fleets[fleet].counts.items()}
-        answers = np.fmax(np.sum([counts[name] for name in STATUS_COUNTS], axis=0), counts["sample_count"])
-        lost[fleet] = unanswered_counts(counts["requests"], answers, delay_periods)
-        competing = trailing_sum(lost[fleet], earlier)
-        outstanding = trailing_sum(counts["requests"] - answers, earlier)
-        surely_lost = outstanding > MAX_IN_FLIGHT_SHARE * trailing_sum(counts["requests"], earlier)
-        responses[fleet] = ResponseCounts(
-            trailing_sum(counts["requests"], recent),
-            trailing_sum(answers, recent),
-            trailing_sum(lost[fleet], recent),
-            np.where(surely_lost, np.maximum(outstanding, competing), competing),
-            trailing_sum(counts["connection_errors"], recent),
-        )
-    alb_5xx = alb_errors(grid)[index]
-    known_5xx = np.nan_to_num(alb_5xx)
-    total = trailing_sum(known_5xx, earlier)
-    unread = trailing_sum(np.isnan(alb_5xx), earlier) > 0
-    failed = failed_responses(responses, np.where(unread, np.nan, total), total - trailing_sum(known_5xx, newest))
-    unanswered = {
-        fleet: lost[fleet] * np.nan_to_num(nan_ratio(failed[fleet], responses[fleet].unanswered)) for fleet in FLEETS
-    }
-    return unanswered, {fleet: lost[fleet] - unanswered[fleet] for fleet in FLEETS}
-
-
-def unanswered_counts(requests: FloatArray, answers: FloatArray, delay_periods: int) -> FloatArray:
-    """Unanswered requests of each period, counted up to `delay_periods` later.
-
-    Requests − answers so far holds unanswered requests, which stay, and those in flight, which do not. So the running maximum of its minimum
-    over the last `delay_periods` is certainly lost; its growth is counted.
-    """
-    if not len(requests):
-        return requests
-    outstanding = np.concatenate((np.zeros(delay_periods), np.cumsum(requests - answers)))
-    lowest = np.lib.stride_tricks.sliding_window_view(outstanding, delay_periods + 1).min(axis=-1)
-    lost = np.maximum.accumulate(np.maximum(lowest, 0.0))
-    growth: FloatArray = np.diff(lost, prepend=0.0)
-    return growth
-
-
-def _sum_by_period(rows: pd.DataFrame, grid: TimeGrid) -> FloatArray:
-    """The sum of `rows` (counts) in each period of the grid."""
-    index = (epoch_s(rows) - grid.ts[0]) // grid.period_s
-    inside = (index >= 0) & (index < len(grid.ts))
-    return np.bincount(index[inside], rows["value"].to_numpy()[inside], minlength=len(grid.ts)).astype(np.float64)

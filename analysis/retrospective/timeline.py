@@ -275,7 +275,7 @@ def unanswered_by_bucket(
 
     Requests − answers so far holds unanswered requests, which stay, and those in flight, which do not: so the unanswered ones up to a time are
     at most the minimum over all later times. Its growth is counted, afresh every day and after every gap, so that requests in flight are
-    counted once a day at most. (The judge cannot look ahead, see analysis.parity.samples.unanswered_counts.)
+    counted once a day at most. (The judge cannot look ahead, see analysis.series.unanswered.unanswered_counts.)
     """
     result = np.zeros(len(requests))
     index = np.flatnonzero(~np.isnan(requests))

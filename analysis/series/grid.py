@@ -296,3 +296,25 @@ def _fleet_series(rows: _IndexedRows, fleet: FleetName) -> FleetSeries:
         weights = np.where(np.isnan(shares), np.nan, samples)
         within[stat] = nan_ratio(np.nansum(shares * weights, axis=0), np.nansum(weights, axis=0))
     return FleetSeries(counts, latency, within, served.sum(axis=0) > 1, rows.own(fleet))
+
+
+def dominant_period(frame: pd.DataFrame, window: Window) -> tuple[int | None, list[tuple[npt.NDArray[np.int64], int]]]:
+    """The most frequent period in `window` (None without rows), and the starts of the rows of every other period, with its length.
+
+    Criteria of one's own do not count: their periods are those of their sources.
+    """
+    frame = frame[~frame["stat"].isin(OWN_STATS)]
+    ts, periods = epoch_s(frame), frame["period_s"].to_numpy()
+    if not len(ts) or periods.min() == periods.max():
+        return (int(periods[0]) if len(ts) else None), []
+    inside = (ts >= window.start) & (ts < window.end)
+    starts = {int(period_s): np.unique(ts[inside & (periods == period_s)]) for period_s in np.unique(periods[inside])}
+    dominant = max(starts, key=lambda period_s: len(starts[period_s]), default=None)
+    return dominant, [(other_starts, period_s) for period_s, other_starts in starts.items() if period_s != dominant]
+
+
+def sum_by_period(rows: pd.DataFrame, grid: TimeGrid) -> FloatArray:
+    """The sum of `rows` (counts) in each period of the grid."""
+    index = (epoch_s(rows) - grid.ts[0]) // grid.period_s
+    inside = (index >= 0) & (index < len(grid.ts))
+    return np.bincount(index[inside], rows["value"].to_numpy()[inside], minlength=len(grid.ts)).astype(np.float64)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analysis.series.grid import BoolArray, FloatArray, TimeGrid
+from analysis.series.grid import STATUS_COUNTS, BoolArray, FloatArray, TimeGrid, nan_ratio
 from domain import FLEETS, FleetName
 
 FOREIGN_ERRORS_FACTOR = 2.0  # more 5xx than that times all unanswered requests: the load balancer serves others, too
+MAX_IN_FLIGHT_SHARE = 0.05  # of the requests of the last minutes; if more have no response, they will have none
 NOTABLE_SHARE = 0.001  # of all requests; below it, requests may be in flight
 MIN_SILENT_REQUESTS = 20  # this many requests and not one response: no mixture of WebSockets looks like that
 
@@ -69,6 +70,59 @@ def explained_failures(
         evidence = np.maximum(np.nan_to_num(fleets[fleet].connection_errors), by_alb)
         explained[fleet] = np.minimum(fleets[fleet].unanswered, evidence)
     return explained
+
+
+def failed_by_period(
+    grid: TimeGrid, index: npt.NDArray[np.intp], delay_periods: int
+) -> tuple[dict[FleetName, FloatArray], dict[FleetName, FloatArray]]:
+    """The unanswered requests of both fleets in the periods `index`: those that are errors, and those that are not.
+
+    An unanswered request is counted up to `delay_periods` after the load balancer's 5xx for it, so the window of these starts that much earlier.
+    """
+    periods = np.arange(len(index))
+    recent, earlier, newest = (
+        np.maximum(periods - length, 0) for length in (delay_periods, 2 * delay_periods, delay_periods - 1)
+    )
+    lost: dict[FleetName, FloatArray] = {}
+    responses: dict[FleetName, ResponseCounts] = {}
+    for fleet in FLEETS:
+        counts = {name: np.nan_to_num(count[index]) for name, count in grid.fleets[fleet].counts.items()}
+        answers = np.fmax(np.sum([counts[name] for name in STATUS_COUNTS], axis=0), counts["sample_count"])
+        lost[fleet] = unanswered_counts(counts["requests"], answers, delay_periods)
+        competing = trailing_sum(lost[fleet], earlier)
+        outstanding = trailing_sum(counts["requests"] - answers, earlier)
+        surely_lost = outstanding > MAX_IN_FLIGHT_SHARE * trailing_sum(counts["requests"], earlier)
+        responses[fleet] = ResponseCounts(
+            trailing_sum(counts["requests"], recent),
+            trailing_sum(answers, recent),
+            trailing_sum(lost[fleet], recent),
+            np.where(surely_lost, np.maximum(outstanding, competing), competing),
+            trailing_sum(counts["connection_errors"], recent),
+        )
+    alb_5xx = alb_errors(grid)[index]
+    known_5xx = np.nan_to_num(alb_5xx)
+    total = trailing_sum(known_5xx, earlier)
+    unread = trailing_sum(np.isnan(alb_5xx), earlier) > 0
+    failed = failed_responses(responses, np.where(unread, np.nan, total), total - trailing_sum(known_5xx, newest))
+    unanswered = {
+        fleet: lost[fleet] * np.nan_to_num(nan_ratio(failed[fleet], responses[fleet].unanswered)) for fleet in FLEETS
+    }
+    return unanswered, {fleet: lost[fleet] - unanswered[fleet] for fleet in FLEETS}
+
+
+def unanswered_counts(requests: FloatArray, answers: FloatArray, delay_periods: int) -> FloatArray:
+    """Unanswered requests of each period, counted up to `delay_periods` later.
+
+    Requests − answers so far holds unanswered requests, which stay, and those in flight, which do not. So the running maximum of its minimum
+    over the last `delay_periods` is certainly lost; its growth is counted.
+    """
+    if not len(requests):
+        return requests
+    outstanding = np.concatenate((np.zeros(delay_periods), np.cumsum(requests - answers)))
+    lowest = np.lib.stride_tricks.sliding_window_view(outstanding, delay_periods + 1).min(axis=-1)
+    lost = np.maximum.accumulate(np.maximum(lowest, 0.0))
+    growth: FloatArray = np.diff(lost, prepend=0.0)
+    return growth
 
 
 def _is_silent(counts: ResponseCounts, other: ResponseCounts) -> BoolArray:

@@ -10,8 +10,8 @@ from analysis import DEFAULT_CRITERIA, CriterionVerdict, Verdict, is_needed
 from analysis.parity.breaks import ALPHA, FOLLOWED, START_EVERY, _starts
 from analysis.parity.confidence_sequences import Scatter
 from analysis.parity.context import NO_CONTEXT, JudgeContext
-from analysis.parity.samples import unanswered_counts
 from analysis.parity.verdicts import overall_verdict
+from analysis.series.unanswered import unanswered_counts
 from domain import Criterion, Series, empty_frame
 from tests.factories.frames import START, SeriesValues, tidy_frame, window
 from tests.factories.judgement import judge, trace

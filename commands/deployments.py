@@ -1,5 +1,6 @@
 """`deployments`: services, deployments, whether a deployment could start, and whether the baseline could take all traffic."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,17 +13,19 @@ from rich.text import Text
 from analysis.deployments.health import stage_started_at
 from analysis.deployments.preflight import Preflight
 from analysis.deployments.rollback import RollbackReadiness
+from analysis.deployments.waits import WaitingDeployment
 from commands.shared import startup
 from commands.shared.context import CommandContext, open_context
 from commands.shared.options import Config, Demo, Json, MigrationName, Source
 from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
+from commands.shared.waits import wait_commands, wait_lines, waits_json
 from domain import Migration, Window
 from domain.deployments import EcsService, traffic_shift
 from messages import deployments as text
 from messages import times
 from reports.judgement_json import iso_time, migration_json, pick, problems_json
-from services.deployments import DeploymentsView, FleetDeployment, deployments_view, fleet_deployments
+from services.deployments import DeploymentsView, FleetDeployment, deployments_view, fleet_deployments, waits_now
 from services.freshness import provisional_from
 from services.rollback import fleet_load
 from sources.base import Problem
@@ -39,6 +42,7 @@ class DeploymentsReport:
     now: datetime
     view: DeploymentsView
     problems: tuple[Problem, ...]
+    waits: tuple[WaitingDeployment, ...] = ()
 
     @property
     def fleets(self) -> tuple[FleetDeployment, ...]:
@@ -64,7 +68,7 @@ def deployments(
     migration = context.migration
     echo(deployments_json(migration, report) if as_json else deployments_table(migration, report))
     if not as_json:
-        echo_text(aws_commands(migration, report.view))
+        echo_text(aws_commands(migration, report.view, report.waits))
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -79,7 +83,8 @@ def read_deployments(context: CommandContext) -> DeploymentsReport:
     traffic, state = latest[0] if latest else None, archive.events.deployment_state()
     view = deployments_view(state, traffic, load, now=int(now.timestamp()))
     names = {source.name for source in context.sources.events} & {"ecs", "codedeploy"}
-    return DeploymentsReport(now, view, context.problems_where(lambda state: state.source in names))
+    problems = context.problems_where(lambda state: state.source in names)
+    return DeploymentsReport(now, view, problems, waits_now(migration, state))
 
 
 def deployments_json(migration: Migration, report: DeploymentsReport) -> dict[str, Any]:
@@ -93,6 +98,7 @@ def deployments_json(migration: Migration, report: DeploymentsReport) -> dict[st
             {**asdict(deployment), "outcome": deployment.outcome, "running": deployment.running}
             for deployment in (state.deployments if state else ())
         ],
+        "waits": waits_json(migration, report.waits, now=report.now),
         "issues": [{"fleet": fleet.fleet, "code": issue} for fleet in report.fleets for issue in fleet.issues],
         "preflights": [_preflight_json(preflight) for preflight in report.view.preflights],
         "rollback": _rollback_json(migration, rollback) if rollback else None,
@@ -118,7 +124,11 @@ def deployments_table(migration: Migration, report: DeploymentsReport) -> Render
     parts: list[RenderableType] = [title(migration), Text()]
     for fleet in report.fleets:
         parts += [*_service(fleet.service), *_deployment(fleet, report.now)]
+        waits = (item for item in report.waits if item.deployment.fleet == fleet.fleet)
+        parts += wait_lines(migration, waits, now=report.now)
         for issue in fleet.issues:
+            if issue == "waits":  # has a line of its own
+                continue
             sentence = text.deployment_issue(issue, fleet.service, fleet.deployment, stage_s=fleet.stage_s)
             parts.append(plain(sentence, BAD))
         parts.append(Text())
@@ -160,15 +170,17 @@ def _deployment(fleet: FleetDeployment, now: datetime) -> list[RenderableType]:
     return lines
 
 
-def aws_commands(migration: Migration, view: DeploymentsView) -> str:
+def aws_commands(migration: Migration, view: DeploymentsView, waits: Sequence[WaitingDeployment] = ()) -> str:
     """The AWS commands with their purposes, not wrapped, so that they can be copied from any terminal."""
-    commands = [(str(text.PURPOSES[step.purpose]), step.command) for item in view.preflights for step in item.steps]
+    commands = wait_commands(waits)
+    commands += [(str(text.PURPOSES[step.purpose]), step.command) for item in view.preflights for step in item.steps]
     if view.rollback and view.rollback.reason not in ("all_on_baseline", "not_in_rule"):
         commands.append((text.rollback_command_title(view.rollback, migration), view.rollback.command))
     if not commands:
         return ""
     intros = (text.commands_intro(item, migration) for item in view.preflights if item.interim_fleet)
-    lines = ["", str(text.NEVER_RUN), *intros]
+    keep_action = [str(text.KEEP_ACTION)] if any(item.deployment.system == "ecs" for item in waits) else []
+    lines = ["", str(text.NEVER_RUN), *keep_action, *intros]
     for purpose, command in commands:
         lines += ["", f"# {purpose}", command or f"# {text.COMMAND_NOT_AVAILABLE}"]
     return "".join(letter for letter in "\n".join(lines) if letter == "\n" or letter.isprintable())

@@ -19,6 +19,7 @@ from commands.shared.fitting_table import FittingTable
 from commands.shared.options import Config, Demo, Interval, Json, MigrationName, Source
 from commands.shared.output import echo, live_output, plain, problem_lines, repeat, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, WARN
+from commands.shared.waits import wait_lines, waits_json
 from domain import FLEETS, Event, FleetName, Migration, Window
 from messages import cli as text
 from messages import events as event_text
@@ -34,6 +35,7 @@ from reports.judgement_json import (
     problems_json,
     requests_json,
 )
+from services.deployments import waits_now
 from services.evaluation import EXIT_UNAVAILABLE, Evaluation
 from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, binding_s, watch_snapshot
 
@@ -70,14 +72,15 @@ def refresh(context: CommandContext, every_s: int | None = None) -> tuple[WatchS
     result = archive.metrics.get(window, metrics, now=now)
     try:
         latest = archive.events.latest_traffic()
-        traffic = latest[0] if latest else None
+        traffic, state = latest[0] if latest else None, archive.events.deployment_state()
         events = archive.events.read(Window(window.end - binding_s(traffic), window.end))
     except ArchiveError:  # `result` has it, too
-        traffic, events = None, ()
+        traffic, state, events = None, None, ()
     snapshot = watch_snapshot(
         context.migration, metrics.name, result, traffic, events, problems=evaluation.problems, now=now
     )
-    return replace(snapshot, alarms=evaluation.alarms), evaluation
+    waits = waits_now(context.migration, state)
+    return replace(snapshot, alarms=evaluation.alarms, waits=waits), evaluation
 
 
 def snapshot_json(migration: Migration, snapshot: WatchSnapshot, evaluation: Evaluation) -> dict[str, Any]:
@@ -101,6 +104,7 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot, evaluation: Eva
         "alb_5xx": snapshot.alb_5xx,
         "alb_5xx_rate": None,
         **alarms_json(snapshot.alarms, _labels(migration)),
+        "waits": waits_json(migration, snapshot.waits, now=snapshot.now),
         "events": [event_json(event) for event in snapshot.events],
         "problems": problems_json(snapshot.problems, snapshot.archive_problem),
     }
@@ -121,6 +125,7 @@ def snapshot_table(migration: Migration, snapshot: WatchSnapshot, evaluation: Ev
         *decision_lines(evaluation),
         Text(),
         *alarm_lines(snapshot.alarms, _labels(migration), migration.zone, now=snapshot.now),
+        *wait_lines(migration, snapshot.waits, now=snapshot.now),
     ]
     missing = [requests for requests in snapshot.fleets if not requests.is_counted]
     sentence = fleet_requests.missing_explained(missing, migration.labels)

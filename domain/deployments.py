@@ -11,6 +11,8 @@ DeploymentSystem = Literal["codedeploy", "ecs"]
 Outcome = Literal["running", "succeeded", "failed", "stopped", "rolled_back"]
 # CodeDeploy's blue/green, ECS's own deployment strategies, or an external controller.
 Strategy = Literal["codedeploy", "rolling", "blue_green", "linear", "canary", "external"]
+# What follows when nobody ends a wait: the deployment goes on, is rolled back, is stopped, or the old tasks are terminated; "": unknown.
+TimeoutAction = Literal["continue", "roll_back", "stop", "terminate", ""]
 
 _OUTCOMES: dict[str, Outcome] = {
     # CodeDeploy
@@ -68,6 +70,19 @@ class TaskSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """A point at which a deployment waits for a command. `id`: of ECS's hook of type PAUSE, or CodeDeploy's READY_WAIT or TERMINATION_WAIT.
+
+    `expires_at`: when `on_timeout` happens (epoch seconds); None: unknown. `deployment_arn`: of ECS's deployment.
+    """
+
+    id: str
+    expires_at: int | None = None
+    on_timeout: TimeoutAction = ""
+    deployment_arn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """A deployment. Times are epoch seconds; `started` may be after `ended`, because CodeDeploy's clocks differ. Texts are external: escape them.
 
@@ -94,7 +109,7 @@ class Deployment:
     rollback_at: int | None = None
     reason: str = ""
     error: str = ""  # "ALARM_ACTIVE: One or more alarms …"
-    waits_for: str = ""  # a hook or wait that needs a manual action
+    waits: tuple[Wait, ...] = ()
     link: str = ""
 
     @property

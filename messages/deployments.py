@@ -1,12 +1,14 @@
 """Messages for deployments: state of services, preflight of a blue/green deployment, rollback readiness."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from analysis.deployments.health import DeploymentIssue
 from analysis.deployments.preflight import Preflight, PreflightCheck, StepPurpose
 from analysis.deployments.rollback import RollbackReadiness
+from analysis.deployments.waits import WaitEnd, WaitingDeployment
 from domain import FleetName, Migration
-from domain.deployments import Deployment, EcsService, Outcome, Strategy
+from domain.deployments import Deployment, EcsService, Outcome, Strategy, Wait
 from messages import numbers, times
 from messages.i18n import LazyText, _, comma_list, lazy
 from messages.traffic import rule_name
@@ -33,6 +35,13 @@ PURPOSES: dict[StepPurpose, LazyText] = {
     "route_back": lazy("3a. If it succeeded: restore the split to the new group"),
     "route_back_unchanged": lazy("3b. If it rolled back: restore current weights"),
 }
+WAIT_ENDS: dict[WaitEnd, LazyText] = {
+    "continue": lazy("Continue the deployment"),
+    "roll_back": lazy("Roll the deployment back"),
+    "terminate": lazy("Terminate the old tasks now"),
+}
+END_WAIT = lazy("Continue or roll back…")
+KEEP_ACTION = lazy("Keep `--action`: without it, the command continues the deployment.")
 
 
 def counts(service: EcsService) -> str:
@@ -102,20 +111,17 @@ def shift_part(group: str, definition: str, percent: float) -> str:
 def deployment_issue(
     name: DeploymentIssue, service: EcsService | None, deployment: Deployment | None, *, stage_s: int
 ) -> str:
-    """The issue and the next step."""
+    """The issue and the next step. Not of "waits": `waiting` has those."""
     values: dict[str, object] = {"duration": times.duration(stage_s)}
     if service:
         values |= {"status": service.status, "running": service.running, "desired": service.desired}
     if deployment:
         values |= {"what": deployment.task_definition or deployment.id, "why": failure_reason(deployment)}
-        values |= {"hook": deployment.waits_for, "stage": deployment.stage}
+        values |= {"stage": deployment.stage}
     text = {
         "inactive": _("Service status: {status}."),
         "rollout_failed": _("ECS rollout failed. Check the service events below, then redeploy or roll back."),
         "failed": _("Deployment of {what} failed. {why}"),
-        "waits": _(
-            "Deployment of {what}: waiting for approval: {hook}. Continue or stop it in the AWS console or your deployment tool."
-        ),
         "stuck": _(
             "Deployment of {what} has been at {stage} for {duration}, longer than tasks need to start. Check the service events below and the new tasks' "
             "logs; `ecspresso rollback` reverts it."
@@ -125,6 +131,47 @@ def deployment_issue(
         ),
     }[name]
     return text.format(**values).strip()
+
+
+def waiting(item: WaitingDeployment, migration: Migration, *, now: datetime) -> str:
+    """What the deployment waits for, how long it still does, and what happens then."""
+    return f"{_waits_for(item)} {_countdown(item.wait, migration, now=now)}"
+
+
+def waited(item: WaitingDeployment, since: datetime, until: datetime, migration: Migration, *, now: datetime) -> str:
+    """A wait of the past, with the time in which it was read."""
+    return f"{times.span(since, until, migration.zone, now=now)}: {_waits_for(item)}"
+
+
+def _waits_for(item: WaitingDeployment) -> str:
+    text = {
+        "READY_WAIT": _("Deployment of {what} waits for approval before it shifts the traffic (READY_WAIT)."),
+        "TERMINATION_WAIT": _("Deployment of {what} waits before it terminates the old tasks (TERMINATION_WAIT)."),
+    }.get(item.wait.id, _("Deployment of {what} waits at {stage} for approval (hook {hook})."))
+    deployment = item.deployment
+    return text.format(
+        what=deployment.task_definition or deployment.id,
+        stage=deployment.stage or deployment.status,
+        hook=item.wait.id or "PAUSE",
+    )
+
+
+def _countdown(wait: Wait, migration: Migration, *, now: datetime) -> str:
+    if wait.expires_at is None:
+        return str(_("Its time-out is unknown."))
+    left_s = wait.expires_at - now.timestamp()
+    if left_s <= 0:
+        text = _("Its time-out was at {clock}.")
+    else:
+        text = {
+            "continue": _("{left} left: it continues at {clock} without an answer."),
+            "roll_back": _("{left} left: ECS rolls it back at {clock}."),
+            "stop": _("{left} left: CodeDeploy stops it at {clock}."),
+            "terminate": _("{left} left: the old tasks are terminated at {clock}."),
+            "": _("{left} left, until {clock}; what happens then is unknown."),
+        }[wait.on_timeout]
+    clock = times.clock_of(wait.expires_at, migration.zone, now=now)
+    return text.format(left=times.duration(left_s), clock=clock)
 
 
 def preflight(result: Preflight) -> str:

@@ -39,6 +39,7 @@ from ui.live.sources import queries_section, sources_section
 from ui.live.time_controls import compare_control, refresh_control, time_controls
 from ui.live.traffic import rules_section, traffic_warnings
 from ui.live.view import LiveChartOptions, LiveView, default_slow, known_events, live_view, slow_choices, traffic_view
+from ui.live.waits import waits_section
 from ui.parity.view import is_loading, judgement_view, live_trace, phase_evaluation
 from ui.rollback import read_deployments
 from ui.sources import outage_strip
@@ -100,6 +101,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
     # Containers that may stay empty: what follows keeps its position, and is not recreated.
     with st.container():
         traffic_warnings(app, traffic)
+    waits_section(app, params.fixed_window, now=now)
     window_events = known_events(app.archive, window)
     with st.container():
         events.kind_filter(window_events)
@@ -117,11 +119,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
         for column, name in zip(st.columns(2), row, strict=True):
             with column:
                 _panel(app, params, view, name, slow_s=slow_s)
-    own = app.migration.own_criteria
-    for pair in (own[first : first + 2] for first in range(0, len(own), 2)):
-        for column, criterion in zip(st.columns(2), pair, strict=False):
-            with column:
-                _own_panel(app, view, criterion)
+    _own_panels(app, view)
     with st.container():
         events.events_table(app.migration, window_events, params.event_kinds, now=now)
     with st.container():
@@ -218,6 +216,14 @@ def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName,
         panels.empty_panel(app, params, view, name)
     else:
         _chart(app, view, chart, key=f"chart_{name}")
+
+
+def _own_panels(app: AppContext, view: LiveView) -> None:
+    own = app.migration.own_criteria
+    for pair in (own[first : first + 2] for first in range(0, len(own), 2)):
+        for column, criterion in zip(st.columns(2), pair, strict=False):
+            with column:
+                _own_panel(app, view, criterion)
 
 
 def _own_panel(app: AppContext, view: LiveView, criterion: Criterion) -> None:

@@ -1,10 +1,13 @@
 """The state of services and deployments, whether a deployment could start, and whether the baseline could take all traffic."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from analysis.deployments.health import DeploymentIssue, deployment_issues, stage_started_at
 from analysis.deployments.preflight import Preflight, preflights
 from analysis.deployments.rollback import FleetLoad, RollbackReadiness, rollback_readiness
+from analysis.deployments.waits import WaitingDeployment, waiting_deployments
+from archive.events.deployment_state import PastState
 from domain import FLEETS, FleetName, Migration, Traffic
 from domain.deployments import Deployment, DeploymentState, EcsService
 
@@ -59,3 +62,28 @@ def configured_fleets(migration: Migration) -> tuple[FleetName, ...]:
     if not (migration.demo or migration.aws):
         return ()
     return tuple(fleet for fleet in FLEETS if migration.fleets[fleet].ecs_service or migration.fleets[fleet].codedeploy)
+
+
+def waits_now(migration: Migration, state: DeploymentState | None) -> tuple[WaitingDeployment, ...]:
+    """Every wait of the running deployments, with its commands."""
+    return waiting_deployments(state, region=migration.aws.region if migration.aws else "")
+
+
+@dataclass(frozen=True, slots=True)
+class PastWait:
+    """A wait of the past, read from `since` to `until` (epoch seconds)."""
+
+    waiting: WaitingDeployment
+    since: int
+    until: int
+
+
+def past_waits(states: Iterable[PastState]) -> tuple[PastWait, ...]:
+    """Every wait in `states`, each once."""
+    waits: dict[tuple[str, str], PastWait] = {}
+    for item in states:
+        for waiting in waiting_deployments(item.state):
+            key = waiting.deployment.id, waiting.wait.id
+            since = waits[key].since if key in waits else item.first_seen
+            waits[key] = PastWait(waiting, since, item.last_seen)
+    return tuple(waits.values())

@@ -10,6 +10,7 @@ import pandas as pd
 
 import analysis
 from analysis import Comparison, EarlierLine, ExpectedShare, LatestValues, SampleRatio, TimeGrid
+from analysis.deployments.waits import WaitingDeployment
 from analysis.parity.estimates import RunningEstimate, running_estimate
 from analysis.series.fleet_requests import FleetRequests
 from analysis.series.sample_ratio import LOOK_BACK_S
@@ -318,7 +319,7 @@ class WatchSnapshot:
 
     `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, over the five minutes of the error rate.
     `fleets`: the requests of each fleet in that minute; without one, in the whole window. `alarms`: of provisional minutes, too; None if the
-    archive cannot be read.
+    archive cannot be read. `waits`: of the running deployments.
     """
 
     now: datetime
@@ -334,6 +335,7 @@ class WatchSnapshot:
     archive_problem: ArchiveProblem | None
     fleets: tuple[FleetRequests, ...] = ()
     alarms: AlarmStatus | None = None
+    waits: tuple[WaitingDeployment, ...] = ()
 
 
 def watch_snapshot(

@@ -18,8 +18,10 @@ def set_weights_command(rule: Rule, weights: Mapping[str, int]) -> str:
         return ""
     action = json.dumps([_forward(rule, weights)], separators=(",", ":"))
     if rule.priority == "default":
-        return _aws_command("modify-listener", ("--listener-arn", rule.listener_arn), ("--default-actions", action))
-    return _aws_command("modify-rule", ("--rule-arn", rule.arn), ("--actions", action))
+        return aws_command(
+            "elbv2 modify-listener", ("--listener-arn", rule.listener_arn), ("--default-actions", action)
+        )
+    return aws_command("elbv2 modify-rule", ("--rule-arn", rule.arn), ("--actions", action))
 
 
 def _forward(rule: Rule, weights: Mapping[str, int]) -> dict[str, Any]:
@@ -40,7 +42,9 @@ def terraform_forward(rule: Rule, weights: Mapping[str, int]) -> str:
     return "\n".join(["forward {", *groups, "}"])
 
 
-def _aws_command(command: str, *options: tuple[str, str]) -> str:
+def aws_command(command: str, *options: tuple[str, str]) -> str:
+    """An AWS CLI command with an option a line, quoted for a shell, in the region of the first option if that is an ARN. A value "": none."""
     region = options[0][1].split(":")[3] if options[0][1].count(":") > 3 else ""
     all_options = [("--region", region), *options] if region else list(options)
-    return " \\\n  ".join([f"aws elbv2 {command}", *(f"{name} {shlex.quote(value)}" for name, value in all_options)])
+    lines = (f"{name} {shlex.quote(value)}" if value else name for name, value in all_options)
+    return " \\\n  ".join([f"aws {command}", *lines])

@@ -12,6 +12,7 @@ from archive.db.stored_json import read_stored
 from archive.db.upsert import upsert
 from archive.events import deployment_state, weight_changes
 from archive.events.backlog import add_event_coverage, read_event_coverage
+from archive.events.deployment_state import PastState
 from archive.events.deployments import read_deployments, write_deployments
 from archive.events.events import (
     delete_missing_events,
@@ -139,6 +140,10 @@ class EventStore:
     def deployment_state(self) -> DeploymentState | None:
         """Services and deployments as last read; None if they never were."""
         return self._database.recall(deployment_state.read)
+
+    def deployment_states(self, window: Window) -> tuple[PastState, ...]:
+        """Services and deployments as they were read in `window`, in order."""
+        return self._database.recall(deployment_state.read_window, window)
 
     def deployments(self) -> tuple[Deployment, ...]:
         """All deployments that were ever read, the newest first."""

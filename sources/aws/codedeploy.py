@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from domain import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
-from domain.deployments import Deployment, Stage, TaskSet, TrafficRoute, newest_first
+from domain.deployments import Deployment, Stage, TaskSet, TrafficRoute, Wait, newest_first
+from domain.window import MINUTE_S
 from sources.aws.calls import ApiSession, ClientProvider, Operation
 from sources.aws.client import aws_of
 from sources.aws.console import console_url
@@ -70,6 +71,7 @@ class CodeDeploy(DeploymentSource):
         ids = dict.fromkeys([*_remembered_ids(info), *([] if isinstance(listed, Problem) else listed)])
         deployments = [self._finished[id_] for id_ in ids if id_ in self._finished]
         unread = [id_ for id_ in ids if id_ not in self._finished]
+        payloads: dict[str, Mapping[str, Any]] = {}
         for payload in session.fetch_batches(
             "BatchGetDeployments", about=target.name, size=BATCH_SIZE, deploymentIds=unread
         ):
@@ -77,11 +79,15 @@ class CodeDeploy(DeploymentSource):
             previous = self._task_definition(session, target.name, payload.get("previousRevision", {}))
             deployment = parse_deployment(payload, target.fleet, self._aws)
             deployments.append(replace(deployment, task_definition=current, previous_task_definition=previous))
+            payloads[deployment.id] = payload
         target.listed = not isinstance(listed, Problem) and not session.has_failed("BatchGetDeployments")
         deployments.sort(key=newest_first)
         target_id = _target_id(info) or self._services[target.fleet].replace("/", ":")
         detailed = [self._with_targets(session, deployment, target_id) for deployment in deployments[:MAX_DETAILED]]
-        target.deployments = detailed + deployments[MAX_DETAILED:]
+        target.deployments = [
+            replace(deployment, waits=parse_waits(payloads.get(deployment.id, {}), deployment.stages))
+            for deployment in detailed + deployments[MAX_DETAILED:]
+        ]
         if not session.has_failed("GetApplicationRevision") and not session.has_failed("BatchGetDeploymentTargets"):
             self._finished |= {deployment.id: deployment for deployment in target.deployments if not deployment.running}
 
@@ -150,7 +156,7 @@ def parse_route(info: Mapping[str, Any]) -> TrafficRoute | None:
 
 
 def parse_deployment(payload: Mapping[str, Any], fleet: FleetName, aws: Aws) -> Deployment:
-    """A deployment of BatchGetDeployments, without task definitions, stages and task sets."""
+    """A deployment of BatchGetDeployments, without task definitions, stages, task sets and waits."""
     id_, rollback = payload.get("deploymentId", ""), payload.get("rollbackInfo", {})
     error = payload.get("errorInformation", {})
     return Deployment(
@@ -167,9 +173,27 @@ def parse_deployment(payload: Mapping[str, Any], fleet: FleetName, aws: Aws) -> 
         rolled_back_by=rollback.get("rollbackDeploymentId", ""),
         reason=rollback.get("rollbackMessage", ""),
         error=": ".join(part for part in (error.get("code", ""), error.get("message", "")) if part),
-        waits_for="Ready" if payload.get("status") == "Ready" else "",
         link=console_url(aws, f"codesuite/codedeploy/deployments/{id_}"),
     )
+
+
+def parse_waits(payload: Mapping[str, Any], stages: Sequence[Stage]) -> tuple[Wait, ...]:
+    """What a deployment of BatchGetDeployments waits for. Both waits begin when the stage before them has ended: CodeDeploy names no deadline."""
+    options, status = payload.get("blueGreenDeploymentConfiguration", {}), payload.get("status")
+    began = max((stage.ended for stage in stages if stage.ended), default=None)
+    if status == "Ready":
+        option = options.get("deploymentReadyOption", {})
+        stops = option.get("actionOnTimeout") == "STOP_DEPLOYMENT"
+        deadline = _deadline(began, option.get("waitTimeInMinutes")) if stops else None
+        return (Wait("READY_WAIT", deadline, "stop" if stops else ""),)
+    if status == "InProgress" and payload.get("instanceTerminationWaitTimeStarted"):
+        option = options.get("terminateBlueInstancesOnDeploymentSuccess", {})
+        return (Wait("TERMINATION_WAIT", _deadline(began, option.get("terminationWaitTimeInMinutes")), "terminate"),)
+    return ()
+
+
+def _deadline(began: int | None, minutes: int | None) -> int | None:
+    return None if began is None or minutes is None else began + minutes * MINUTE_S
 
 
 def add_targets(

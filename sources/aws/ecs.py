@@ -12,7 +12,9 @@ from domain.deployments import (
     Stage,
     Strategy,
     TaskSet,
+    TimeoutAction,
     TrafficRoute,
+    Wait,
     newest_first,
 )
 from sources.aws.calls import ApiSession, Operation
@@ -33,6 +35,7 @@ _OPERATIONS: Mapping[str, Operation] = {
     "DescribeServiceDeployments": Operation("serviceDeployments", item_key="serviceDeploymentArn"),
     "DescribeServiceRevisions": Operation("serviceRevisions", item_key="serviceRevisionArn"),
 }
+_TIMEOUT_ACTIONS: Mapping[str, TimeoutAction] = {"ROLLBACK": "roll_back", "CONTINUE": "continue"}
 _STRATEGIES: Mapping[str, Strategy] = {"BLUE_GREEN": "blue_green", "LINEAR": "linear", "CANARY": "canary"}
 
 
@@ -170,7 +173,6 @@ def parse_deployment(
     rollback, stage = payload.get("rollback", {}), payload.get("lifecycleStage", "")
     definitions = {arn: _short_name(revision.get("taskDefinition", "")) for arn, revision in revisions.items()}
     source_arns = [revision.get("arn", "") for revision in payload.get("sourceServiceRevisions", ())]
-    hooks = [hook for hook in payload.get("lifecycleHookDetails", ()) if hook.get("status") == "AWAITING_ACTION"]
     deployment = Deployment(
         system="ecs",
         id=_short_name(payload.get("serviceDeploymentArn", "")),
@@ -190,12 +192,24 @@ def parse_deployment(
         rollback_at=epoch_seconds(rollback.get("startedAt")),
         rolled_back_by=_short_name(rollback.get("serviceRevisionArn", "")),
         error="; ".join(_failure_reasons(payload)),
-        waits_for=", ".join(hook.get("hookId", "") or hook.get("targetType", "") for hook in hooks),
+        waits=tuple(_parse_waits(payload)),
         link=_service_url(aws, target.name),
     )
     if not deployment.running or not stage:
         return deployment
     return replace(deployment, stage=stage, stages=(Stage(stage, payload.get("status", "")),))
+
+
+def _parse_waits(deployment: Mapping[str, Any]) -> Iterator[Wait]:
+    """Its hooks of type PAUSE that wait. A Lambda hook is IN_PROGRESS, and no command ends it."""
+    for hook in deployment.get("lifecycleHookDetails", ()):
+        if hook.get("status") == "AWAITING_ACTION":
+            yield Wait(
+                hook.get("hookId", ""),
+                epoch_seconds(hook.get("expiresAt")),
+                _TIMEOUT_ACTIONS.get(hook.get("timeoutAction", ""), ""),
+                deployment.get("serviceDeploymentArn", ""),
+            )
 
 
 def _failure_reasons(deployment: Mapping[str, Any]) -> Iterator[str]:

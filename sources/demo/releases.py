@@ -6,11 +6,14 @@ from functools import lru_cache
 from typing import Literal
 
 from domain import Window
-from domain.deployments import Deployment, EcsService, Stage, TaskSet, TrafficRoute
-from domain.window import HOUR_S, MINUTE_S
+from domain.deployments import Deployment, EcsService, Stage, TaskSet, TrafficRoute, Wait
+from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.demo.scenario import RELEASE_GROUPS, RELEASE_SERVICE, ZONE, Scenario, ScenarioStep, local_epoch_s
 
 CANARY_PERCENT, BAKE_S, END_S = 20, 2 * HOUR_S, 15 * MINUTE_S
+PAUSED_AFTER_S = HOUR_S  # of BAKE_S: then a hook of type PAUSE waits for a person before the step to 100 %
+_PAUSE_TIMEOUT_S = DAY_S
+_ARN_PREFIX = f"arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/{RELEASE_SERVICE}"
 _ROLLED_BACK_AFTER_S = 42 * MINUTE_S
 _RUNNING_FOR_S = 95 * MINUTE_S  # at the hour in which the program started
 _REPOSITORY = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/photo/search"
@@ -87,16 +90,17 @@ def release_scenario(anchor: datetime) -> Scenario:
 
 def release_deployments(anchor: datetime, now: int) -> tuple[Deployment, ...]:
     """The service's deployments as ECS has them at `now` (epoch seconds), newest first."""
-    return tuple(_deployment(release) for release in reversed(scripted_releases(anchor)) if release.start <= now)
+    return tuple(_deployment(release, now) for release in reversed(scripted_releases(anchor)) if release.start <= now)
 
 
-def _deployment(release: ScriptedRelease) -> Deployment:
+def _deployment(release: ScriptedRelease, now: int) -> Deployment:
     new, old = f"search:{release.revision}", f"search:{release.previous}"
     is_back, is_running = release.end == "rolled_back", release.end == "running"
     weight = {"running": CANARY_PERCENT, "rolled_back": 0, "succeeded": 100}[release.end]
+    stages = _stages(release, now) if is_running else ()
     return Deployment(
         system="ecs",
-        id=f"demo{release.revision:017}",
+        id=_id(release),
         fleet="canary",
         status={"running": "IN_PROGRESS", "rolled_back": "ROLLBACK_SUCCESSFUL", "succeeded": "SUCCESSFUL"}[release.end],
         created=release.start,
@@ -105,8 +109,9 @@ def _deployment(release: ScriptedRelease) -> Deployment:
         configuration="CANARY",
         task_definition=new,
         previous_task_definition=old,
-        stage="BAKE_TIME" if is_running else "",
-        stages=(Stage("BAKE_TIME", "IN_PROGRESS", release.start),) if is_running else (),
+        stage=stages[-1].name if stages else "",
+        stages=stages,
+        waits=_waits(release, now) if is_running else (),
         task_sets=(
             _task_set(release.revision, "target", release.group, weight, release.commit),
             _task_set(release.previous, "source", release.old_group, 100 - weight),
@@ -115,6 +120,27 @@ def _deployment(release: ScriptedRelease) -> Deployment:
         reason=_REASON if is_back else "",
         error=_ALARM if is_back else "",
     )
+
+
+def _id(release: ScriptedRelease) -> str:
+    return f"demo{release.revision:017}"
+
+
+def _stages(release: ScriptedRelease, now: int) -> tuple[Stage, ...]:
+    """The current stage, as ECS has it."""
+    paused_at = release.start + PAUSED_AFTER_S
+    if now < paused_at:
+        return (Stage("BAKE_TIME", "IN_PROGRESS", release.start),)
+    return (Stage("PRE_PRODUCTION_TRAFFIC_SHIFT", "IN_PROGRESS", paused_at),)
+
+
+def _waits(release: ScriptedRelease, now: int) -> tuple[Wait, ...]:
+    """The hook that pauses the deployment. In a demo that runs for days its time-out is put off by a day each time."""
+    paused_s = now - release.start - PAUSED_AFTER_S
+    if paused_s < 0:
+        return ()
+    expires_at = now - paused_s + (paused_s // _PAUSE_TIMEOUT_S + 1) * _PAUSE_TIMEOUT_S
+    return (Wait("hook-before-100", expires_at, "roll_back", f"{_ARN_PREFIX}/{_id(release)}"),)
 
 
 def _task_set(revision: int, status: str, group: str, weight: int, commit: str = "") -> TaskSet:

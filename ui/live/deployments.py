@@ -59,7 +59,10 @@ def _service_line(migration: Migration, state: DeploymentState | None, fleet: Fl
     if latest:
         ts = stage_started_at(latest) if latest.running else latest.ended or latest.created
         sentence = text.latest(latest, age=format_ago(ts, now))
-    issues = (text.deployment_issue(issue, service, latest, stage_s=item.stage_s) for issue in item.issues)
+    # A wait has a line of its own, above the charts.
+    issues = (
+        text.deployment_issue(issue, service, latest, stage_s=item.stage_s) for issue in item.issues if issue != "waits"
+    )
     is_old = now.timestamp() - state.asked_at > MAX_STATE_AGE_S
     return render(
         "deployments.line",

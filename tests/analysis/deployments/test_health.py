@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.deployments.health import deployment_issues
-from domain.deployments import Deployment, EcsService, Stage, TaskSet, deployment_events, traffic_shift
+from domain.deployments import Deployment, EcsService, Stage, TaskSet, Wait, deployment_events, traffic_shift
 
 NOW = 1_790_000_000
 HEALTHY = EcsService("canary", "photo/web", "ACTIVE", "CODE_DEPLOY", "codedeploy", 4, 4, 0, "web:42")
@@ -27,14 +27,18 @@ def test_a_deployment_whose_tasks_do_not_start_is_stuck() -> None:
     assert deployment_issues(HEALTHY, IN_PROGRESS, now=NOW - 1) == ()
 
 
-@pytest.mark.parametrize("stage", ["AllowTraffic", "BAKE_TIME", "PRODUCTION_TRAFFIC_SHIFT"])
+@pytest.mark.parametrize(
+    "stage", ["AllowTraffic", "BAKE_TIME", "PRODUCTION_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT"]
+)
 def test_a_configured_wait_is_not_stuck(stage: str) -> None:
     in_configured_wait = replace(IN_PROGRESS, stage=stage, stages=(Stage(stage, "InProgress", NOW - 7200),))
     assert deployment_issues(HEALTHY, in_configured_wait, now=NOW) == ()
 
 
 def test_a_deployment_that_waits_for_approval_is_not_stuck() -> None:
-    assert deployment_issues(HEALTHY, replace(IN_PROGRESS, waits_for="Ready"), now=NOW) == ("waits",)
+    assert deployment_issues(
+        HEALTHY, replace(IN_PROGRESS, waits=(Wait("READY_WAIT", on_timeout="stop"),)), now=NOW
+    ) == ("waits",)
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"])

@@ -10,6 +10,7 @@ from domain.deployments import (
     Deployment,
     DeploymentState,
     Stage,
+    Wait,
 )
 from domain.serialization import from_json, to_json
 from sources.base import Events, Problem
@@ -88,3 +89,22 @@ def test_a_list_keeps_the_time_of_its_own_source(archive: Archive):
     save_state(archive, "ecs", 60, DeploymentState(0, (SERVICE,)))
     state = archive.events.deployment_state()
     assert state and state.listed_at == (("canary", NOON),)
+
+
+def test_a_window_has_the_states_that_were_read_in_it(archive: Archive):
+    waiting = replace(NEW, status="IN_PROGRESS", ended=None, waits=(Wait("hook-1", NOON + 86_400, "roll_back", "arn"),))
+    for second, deployment in ((0, NEW), (60, waiting), (180, waiting), (240, OLD)):
+        save_state(archive, "ecs", second, DeploymentState(0, deployments=(deployment,)))
+    read = archive.events.deployment_states(minute_window(2, 3))
+    assert [(item.first_seen - NOON, item.last_seen - NOON, item.state.deployments) for item in read] == [
+        (60, 180, (waiting,))
+    ]
+    assert len(archive.events.deployment_states(minute_window(0, 5))) == 3
+    assert archive.events.deployment_states(minute_window(-60, 0)) == ()
+
+
+def test_a_state_of_an_earlier_version_is_read_without_what_it_waited_for(archive: Archive):
+    body = to_json(DeploymentState(0, deployments=(NEW,))).replace('"waits":[]', '"waits_for":"Ready"')
+    assert '"waits_for"' in body
+    assert from_json(DeploymentState, body).deployments == (NEW,)
+    assert from_json(DeploymentState, body.replace('"waits_for":"Ready",', "")).deployments == (NEW,)

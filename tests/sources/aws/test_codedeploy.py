@@ -1,13 +1,15 @@
 """The CodeDeploy source: with botocore's Stubber, and over HTTP against the fake."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
 
 from domain import Window
 from domain.config.releases import Releases
-from domain.deployments import Stage, TaskSet, TrafficRoute
+from domain.deployments import Stage, TaskSet, TrafficRoute, Wait
 from domain.releases import revisions
 from sources.aws.codedeploy import CodeDeploy, parse_task_definition
 from tests.factories.deployments import NOON, clock, deployments_migration, no_retry_client
@@ -21,6 +23,7 @@ from tests.fakes.deployments import (
     app_spec,
     deployment_payload,
     start_linear_shift,
+    target,
 )
 
 HOUR = Window(NOON - 3600, NOON)
@@ -198,12 +201,41 @@ def test_a_deployment_that_has_just_begun_is_listed_without_its_group(server: Fa
     assert state and [deployment.id for deployment in state.deployments] == ["d-43"]
 
 
-def test_deployment_waiting_for_approval(server: FakeDeployments) -> None:
-    server.deployments = [deployment_payload("d-WAITS", "Ready", NOON - 600, 42, before=41)]
+def waits_of(
+    server: FakeDeployments, status: str, stages: Sequence[tuple[str, str]], **fields: Any
+) -> tuple[Wait, ...]:
+    """The waits of a deployment whose first stage began ten minutes before noon."""
+    server.deployments = [deployment_payload("d-WAITS", status, NOON - 700, 42, before=41, **fields)]
+    server.targets = {"d-WAITS": target("d-WAITS", stages, at=NOON - 600)} if stages else {}
     result = create_source(server).events(HOUR)
-    assert result.deployment_state
-    assert result.deployment_state.deployments[0].waits_for == "Ready"
-    assert result.deployment_state.deployments[0].running
+    assert result.problems == () and result.deployment_state
+    (deployment,) = result.deployment_state.deployments
+    assert deployment.running
+    return deployment.waits
+
+
+READY_STAGES = (("BeforeInstall", "Succeeded"), ("Install", "Succeeded"), ("AfterInstall", "Succeeded"), ("AllowTraffic", "Pending"))  # fmt: skip
+ALL_DONE = tuple((name, "Succeeded") for name, _status in READY_STAGES)
+
+
+def test_a_deployment_that_is_ready_waits_until_it_is_stopped(server: FakeDeployments) -> None:
+    option = {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": 60}
+    options = {"deploymentReadyOption": option}
+    stopped = waits_of(server, "Ready", READY_STAGES, blueGreenDeploymentConfiguration=options)
+    assert stopped == (Wait("READY_WAIT", NOON - 600 + 3 * 60 + 3600, "stop"),)
+    assert waits_of(server, "Ready", (), blueGreenDeploymentConfiguration=options) == (
+        Wait("READY_WAIT", None, "stop"),
+    )
+    assert waits_of(server, "Ready", READY_STAGES) == (Wait("READY_WAIT"),)
+    assert waits_of(server, "InProgress", READY_STAGES, blueGreenDeploymentConfiguration=options) == ()
+
+
+def test_a_deployment_that_shifted_its_traffic_waits_for_the_termination(server: FakeDeployments) -> None:
+    options = {"terminateBlueInstancesOnDeploymentSuccess": {"action": "TERMINATE", "terminationWaitTimeInMinutes": 30}}
+    fields = {"blueGreenDeploymentConfiguration": options}
+    waiting = waits_of(server, "InProgress", ALL_DONE, instanceTerminationWaitTimeStarted=True, **fields)
+    assert waiting == (Wait("TERMINATION_WAIT", NOON - 600 + 4 * 60 + 1800, "terminate"),)
+    assert waits_of(server, "InProgress", ALL_DONE, instanceTerminationWaitTimeStarted=False, **fields) == ()
 
 
 def test_deleted_application_is_gone_and_incomplete(server: FakeDeployments) -> None:

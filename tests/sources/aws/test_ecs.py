@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 
 from domain import Window
-from domain.deployments import EcsService, ServiceEvent, TrafficRoute
+from domain.deployments import EcsService, ServiceEvent, TimeoutAction, TrafficRoute, Wait
 from sources.aws.ecs import Ecs
 from sources.base import Events
 from tests.factories.deployments import NOON, clock, deployments_migration, no_retry_client
@@ -182,12 +182,30 @@ def test_ecs_canary_has_stage_and_both_weights(server: FakeDeployments) -> None:
     assert [(event.title, event.open) for event in result.events] == [("web:42 IN_PROGRESS", True)]
 
 
-def test_pausing_hook_waits_for_approval(server: FakeDeployments) -> None:
-    hook = {"hookId": "approve", "targetType": "PAUSE", "status": "AWAITING_ACTION"}
-    add_canary(server, lifecycleStage="POST_TEST_TRAFFIC_SHIFT", lifecycleHookDetails=[hook])
+@pytest.mark.parametrize(
+    ("fields", "expires_at", "on_timeout"),
+    [
+        ({"expiresAt": NOON + 3600, "timeoutAction": "ROLLBACK"}, NOON + 3600, "roll_back"),
+        ({"expiresAt": NOON + 60, "timeoutAction": "CONTINUE"}, NOON + 60, "continue"),
+        ({"timeoutAction": "AN_ACTION_OF_2027"}, None, ""),
+        ({}, None, ""),
+    ],
+)
+def test_pausing_hook_waits_for_approval(
+    server: FakeDeployments, fields: dict[str, Any], expires_at: int | None, on_timeout: TimeoutAction
+) -> None:
+    hook = {"hookId": "approve", "targetType": "PAUSE", "status": "AWAITING_ACTION", **fields}
+    others = [
+        {"hookId": "earlier", "targetType": "PAUSE", "status": "SUCCEEDED"},
+        {"hookId": "gate", "targetType": "AWS_LAMBDA", "status": "IN_PROGRESS"},
+    ]
+    add_canary(server, lifecycleStage="PRE_PRODUCTION_TRAFFIC_SHIFT", lifecycleHookDetails=[*others, hook])
     result = create_source(server).events(HOUR)
     assert result.deployment_state
-    assert result.deployment_state.deployments[0].waits_for == "approve"
+    (deployment,) = result.deployment_state.deployments
+    arn = f"{ECS_ARN_PREFIX}service-deployment/{CLUSTER}/{SERVICE}/abc123"
+    assert deployment.waits == (Wait("approve", expires_at, on_timeout, arn),)
+    assert deployment.stage == "PRE_PRODUCTION_TRAFFIC_SHIFT"
 
 
 def test_rolled_back_deployment_is_two_events_with_reason(server: FakeDeployments) -> None:

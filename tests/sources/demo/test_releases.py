@@ -9,6 +9,7 @@ import pytest
 
 from archive import Archive
 from domain import Migration, Window
+from domain.deployments import Deployment
 from domain.releases import Release
 from services.releases import read_release_row, read_releases, release_issue, release_migration
 from sources.demo.releases import release_deployments, release_scenario
@@ -107,3 +108,18 @@ def test_it_shares_the_archive_of_the_demo_but_no_data() -> None:
     migration, service = demo_migration(ANCHOR), demo_releases(ANCHOR)
     assert migration.archive == service.archive
     assert migration.key != service.key and migration.slug != service.slug
+
+
+def test_the_running_release_is_paused_before_its_last_step_and_stays_so() -> None:
+    def newest(hours: float) -> Deployment:
+        return release_deployments(ANCHOR, int((ANCHOR + timedelta(hours=hours)).timestamp()))[0]
+
+    baking = newest(-0.6)
+    assert (baking.stage, baking.waits) == ("BAKE_TIME", ())
+    for hours in (0, 20, 100):
+        paused = newest(hours)
+        (wait,) = paused.waits
+        assert (paused.running, paused.stage, wait.on_timeout) == (True, "PRE_PRODUCTION_TRAFFIC_SHIFT", "roll_back")
+        left_s = (wait.expires_at or 0) - int((ANCHOR + timedelta(hours=hours)).timestamp())
+        assert 0 < left_s <= 86_400
+        assert wait.deployment_arn.endswith(f":service-deployment/photo/search/{paused.id}")

@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Mapping
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -39,7 +39,7 @@ SCHEMA = 1
 def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     """The reply to ECS: `hookStatus`, with `callBackDelay` in seconds while it is IN_PROGRESS. Never raises."""
     try:
-        status, about, minutes = judge(event, _remaining_s(context))
+        status, about, minutes = judge(event, remaining_s(context))
     except Exception as error:  # ECS would roll back
         status, about, minutes = "IN_PROGRESS", f"{type(error).__name__}: {error}", None
     if os.environ.get("GATE_DRY_RUN") == "1":
@@ -106,7 +106,11 @@ def ask(migration: str, weight: float | None, timeout_s: float) -> Mapping[str, 
     thread.join(timeout_s)
     if replies:
         return replies[0]
-    raise errors[0] if errors else TimeoutError(f"no reply within {timeout_s:.0f} s")
+    raise (
+        errors[0]
+        if errors
+        else TimeoutError(f"no reply within {timeout_s:.0f} s: check GATE_URL, and in a VPC its route out")
+    )
 
 
 def _request(migration: str, weight: float | None) -> Request:
@@ -135,6 +139,10 @@ def _fetch(request: Request, timeout_s: float) -> bytes:
     except HTTPError as error:
         with error:
             raise ValueError(f"HTTP {error.code}: {error.read(300).decode(errors='replace')}") from None
+    except URLError as error:
+        raise ConnectionError(
+            f"no way to the gate ({error.reason}): check GATE_URL, and in a VPC its route out"
+        ) from None
     if len(body) > MAX_REPLY_BYTES:
         raise ValueError(f"more than {MAX_REPLY_BYTES} bytes")
     return body
@@ -150,7 +158,7 @@ def _checked(body: bytes, migration: str) -> Mapping[str, Any]:
     return reply
 
 
-def _remaining_s(context: Any) -> float:
+def remaining_s(context: Any) -> float:
     """What is left of the function's own time, without RESERVE_S: at its end ECS would roll back."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return remaining() / 1000 - RESERVE_S if remaining else TIMEOUT_S

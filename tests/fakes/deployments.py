@@ -170,6 +170,8 @@ class FakeDeployments(LoopbackServer):
             "BatchGetDeployments": self._batch_get_deployments,
             "BatchGetDeploymentTargets": self._batch_get_targets,
             "GetApplicationRevision": self._get_application_revision,
+            "GetDeployment": self._get_deployment,
+            "PutLifecycleEventHookExecutionStatus": self._put_hook_status,
         }
         if service_name == "codedeploy" and not self.application_exists:
             return 400, {"__type": "ApplicationDoesNotExistException", "message": f"No application {APPLICATION}"}
@@ -254,6 +256,14 @@ class FakeDeployments(LoopbackServer):
         content = self.revisions[request["revision"]["appSpecContent"]["sha256"]]
         spec = {**request["revision"]["appSpecContent"], "content": content}
         return {"revision": {"revisionType": "AppSpecContent", "appSpecContent": spec}}
+
+    def _get_deployment(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "deploymentInfo": next(item for item in self.deployments if item["deploymentId"] == request["deploymentId"])
+        }
+
+    def _put_hook_status(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"lifecycleEventHookExecutionId": request["lifecycleEventHookExecutionId"]}
 
     def _page(self, request: dict[str, Any], key: str, listed: list[Any]) -> dict[str, Any]:
         start = int(request.get("nextToken", "0"))

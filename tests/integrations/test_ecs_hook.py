@@ -168,6 +168,36 @@ def test_an_address_that_is_none_is_named(
     assert json.loads(capsys.readouterr().out) == {"hookStatus": "IN_PROGRESS", "about": about}
 
 
+def test_a_clock_that_is_off_is_no_decision(asked: GateServer, capsys: pytest.CaptureFixture[str]) -> None:
+    for decision in ("continue", "roll_back"):
+        for age_s, sentence in ((-3600, "check the clocks"), (10**9, "11574d 1h old")):
+            asked.record(decision, age_s=age_s)  # type: ignore[arg-type]
+            assert hook.handler(step(10)) == WAITING
+            assert sentence in json.loads(capsys.readouterr().out)["about"]
+
+
+def test_a_phase_that_does_not_exist_is_no_decision(
+    asked: GateServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked.record("roll_back", phase=1)
+    monkeypatch.setenv("GATE_URL", f"{asked.url}/api/v1/decision/99")
+    assert hook.handler(step(10)) == WAITING
+    assert json.loads(capsys.readouterr().out)["about"].startswith("ValueError: HTTP 404: ")
+
+
+def test_a_vpc_without_a_way_out_waits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A connection attempt that nothing answers."""
+
+    def no_answer(*_args: object, **_options: object) -> None:
+        raise TimeoutError("timed out")
+
+    monkeypatch.setenv("GATE_URL", "https://dashboard.example.com/api/v1/decision")
+    monkeypatch.setattr("socket.create_connection", no_answer)
+    assert hook.handler(step(10)) == WAITING
+    about = "ConnectionError: no way to the gate (timed out): check GATE_URL, and in a VPC its route out"
+    assert json.loads(capsys.readouterr().out) == {"hookStatus": "IN_PROGRESS", "about": about}
+
+
 Respond = Callable[[BaseHTTPRequestHandler], None]
 
 

@@ -28,7 +28,7 @@ from sources.demo.deployments import DemoDeployments
 from sources.demo.lambda_metrics import DemoLambda
 from sources.demo.release_sources import DemoReleaseAuditLog, DemoReleaseDeployments, DemoReleaseTraffic
 from sources.demo.releases import release_scenario
-from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, program_anchor
+from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, demo_releases, program_anchor
 from sources.mackerel.batches import MackerelBatches
 from sources.mackerel.client import MackerelApi
 from sources.mackerel.criteria import MackerelCriteria, expression_issues
@@ -65,7 +65,7 @@ def find_configuration(path: Path | None = None, *, demo: bool = False) -> Confi
     Raises ConfigurationError, also if `path` cannot be read: a mistyped path must not open the demo.
     """
     if demo or not (path or DEFAULT_PATH.exists()):
-        return Configuration((demo_migration(),))
+        return Configuration((demo_migration(),), linked=(demo_releases(),))
     return load_configuration(path or DEFAULT_PATH, check=lambda migration: expression_issues(migration.criteria))
 
 

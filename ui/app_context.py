@@ -32,7 +32,6 @@ from services.metrics import MetricsTarget
 from services.releases import collected_releases, read_releases, release_issue, release_migration
 from sources import registry
 from sources.base import MetricSource
-from sources.demo.sources import demo_releases
 from ui.controls import chosen_migration
 
 
@@ -306,8 +305,7 @@ def open_contexts() -> AppContexts:
                 if archive:
                     archive.close()
                 raise
-            linked = (demo_releases(),) if configuration.migrations[0].demo else ()
-            _contexts = AppContexts(opened, configuration.errors, configuration.is_list, linked)
+            _contexts = AppContexts(opened, configuration.errors, configuration.is_list, configuration.linked)
             _contexts.start()
         return _contexts
 

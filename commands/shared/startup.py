@@ -60,15 +60,16 @@ def _named_migration(
     configuration: Configuration, name: str, config: Path | None, *, as_json: bool, exit_code: int
 ) -> Migration:
     """The migration with this name or slug, or that of a release with this slug. Raises typer.BadParameter if there is none."""
-    for migration in configuration.migrations:
+    migrations = (*configuration.migrations, *configuration.linked)
+    for migration in migrations:
         if name in (migration.name, migration.slug):
             return migration
-    for migration in configuration.migrations:
+    for migration in migrations:
         if name and migration.releases:
             with open_archive(migration, config, as_json=as_json, exit_code=exit_code) as archive:
                 if release := _named_release(archive, migration, name):
                     return release
-    names = ", ".join(migration.slug for migration in configuration.migrations)
+    names = ", ".join(migration.slug for migration in migrations)
     issues = [format_config_issue(issue).title for error in configuration.errors for issue in error.issues]
     raise typer.BadParameter(text.no_such_migration(name, names, issues), param_hint="--migration")
 

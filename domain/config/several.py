@@ -16,11 +16,12 @@ from domain.redaction import redact_userinfo
 class Configuration:
     """At least one migration, in the order of the files and of their entries: each has its own slug, all have one archive and one [server].
 
-    `errors`: why others are left out.
+    `errors`: why others are left out. `linked`: those that are opened by their name alone.
     """
 
     migrations: tuple[Migration, ...]
     errors: tuple[ConfigurationError, ...] = ()
+    linked: tuple[Migration, ...] = ()
 
     @property
     def is_list(self) -> bool:

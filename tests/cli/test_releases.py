@@ -145,3 +145,9 @@ def test_a_migration_without_releases_says_so(released: ReleasedService, tmp_pat
     result = run("releases")
     assert result.exit_code == 2
     assert "This migration has no [releases] in its configuration." in result.stderr
+
+
+def test_the_demo_has_a_service_with_releases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    payload = json_output(run("releases", "--demo", "--migration", "photo-search-demo", "--json"))
+    assert [release["outcome"] for release in payload["releases"]][1:] == ["succeeded", "rolled_back", "succeeded"]

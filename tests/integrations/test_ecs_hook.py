@@ -273,6 +273,11 @@ def test_a_good_reply_of_the_impostor_is_believed(
     impostor(reply_with(200, ROLL_BACK))
     assert hook.handler(step()) == FAILED
     assert hook.handler(step(hookDetails={"migration": "photo-service"})) == WAITING, "it names no migration"
+    capsys.readouterr()
+    impostor(reply_with(200, b'{"schema":1,"decision":"roll_back","migration":"other"}'))
+    assert hook.handler(step(hookDetails={"migration": "photo-service"})) == WAITING
+    about = "ValueError: a decision of 'other', not of 'photo-service'"
+    assert json.loads(capsys.readouterr().out) == {"hookStatus": "IN_PROGRESS", "about": about}
     strange = b'{"schema":1,"decision":"wait","headline":"\\ud800","reasons":[{"code":"undecided","minutes":NaN}]}'
     impostor(reply_with(200, strange))
     assert hook.handler(step()) == WAITING

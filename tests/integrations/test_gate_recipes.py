@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from domain.decision import EXIT_CODES
 from services.gate import MAX_CLOCK_OFFSET_S, MAX_RECORD_AGE_S
 from tests.factories.dashboard_server import ROOT
-from tests.factories.gate_server import GateServer, run_gate
+from tests.factories.gate_server import GateReply, GateServer, run_gate
 from ui.server.gate import STATUS_BY_DIALECT
 
 DOCS = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
@@ -48,31 +49,58 @@ def run_shell(gate: GateServer, script: str, **environment: str) -> subprocess.C
     )
 
 
+# The fields of a metric and of its web provider: Argo Rollouts, docs/features/analysis.md and docs/analysis/web.md.
+ARGO_METRIC = {
+    "name",
+    "interval",
+    "initialDelay",
+    "count",
+    "successCondition",
+    "failureCondition",
+    "failureLimit",
+    "inconclusiveLimit",
+}
+ARGO_METRIC |= {"consecutiveErrorLimit", "consecutiveSuccessLimit", "provider"}
+ARGO_WEB = {"url", "jsonPath", "timeoutSeconds", "headers", "insecure", "method", "body", "jsonBody"}
+
+
+def argo_phase(metric: dict[str, Any], reply: GateReply) -> str:
+    """How Argo's web provider assesses one measurement: a status other than 2xx is an Error, and so is a path that finds nothing."""
+    path = re.fullmatch(r"\{\$((?:\.\w+)+)\}", metric["provider"]["web"]["jsonPath"])
+    if not path or not 200 <= reply.status < 300:
+        return "Error"
+    result: Any = reply.json
+    for name in path[1].split(".")[1:]:
+        result = result[name]
+    # Both are expressions of expr-lang, which are the same in Python.
+    if eval(metric["failureCondition"], {}, {"result": result}):
+        return "Failed"
+    return "Successful" if eval(metric["successCondition"], {}, {"result": result}) else "Inconclusive"
+
+
 def test_argo_succeeds_fails_or_waits(gate: GateServer) -> None:
-    text = recipe("Argo Rollouts")
-
-    def value(key: str) -> str:
-        match = re.search(rf"(?m)^ *(?:- )?{key}: (.+)$", text)
-        assert match, key
-        return match[1].strip('"')
-
-    (name,) = re.fullmatch(r"\{\$\.(\w+)\}", value("jsonPath")).groups()  # type: ignore[union-attr]
-    (success,) = re.fullmatch(r'result == "(\w+)', value("successCondition")).groups()  # type: ignore[union-attr]
-    (failure,) = re.fullmatch(r'result == "(\w+)', value("failureCondition")).groups()  # type: ignore[union-attr]
-    assert "value: Bearer {{args.token}}" in text
-    path = path_of(value("url")).replace("{{args.share}}", "10")
+    template = yaml.safe_load(recipe("Argo Rollouts"))
+    assert (template["apiVersion"], template["kind"]) == ("argoproj.io/v1alpha1", "AnalysisTemplate")
+    (metric,) = template["spec"]["metrics"]
+    web = metric["provider"]["web"]
+    assert set(metric) <= ARGO_METRIC and set(web) <= ARGO_WEB
+    assert web["headers"] == [{"key": "Authorization", "value": "Bearer {{args.token}}"}]
+    path = path_of(web["url"]).replace("{{args.share}}", "10")
+    expected = {"continue": "Successful", "roll_back": "Failed"}
     for decision in EXIT_CODES:
         gate.record(decision)
-        reply = gate.ask(path, headers=AUTHORIZED)
-        result = reply.json[name]
-        assert reply.status == 200
-        assert (result == success, result == failure) == (decision == "continue", decision == "roll_back")
+        assert argo_phase(metric, gate.ask(path, headers=AUTHORIZED)) == expected.get(decision, "Inconclusive")
     gate.record("continue", share=0.05)
-    assert gate.ask(path, headers=AUTHORIZED).json[name] not in (success, failure)
+    assert argo_phase(metric, gate.ask(path, headers=AUTHORIZED)) == "Inconclusive"
+    assert argo_phase(metric, gate.ask(path, headers={"Authorization": "Bearer wrong"})) == "Error"
+    # Argo aborts a rollout after more errors than this, and pauses it after more that are inconclusive.
+    assert metric["consecutiveErrorLimit"] > metric["inconclusiveLimit"] and metric["failureLimit"] == 0
 
 
 def test_flagger_goes_on_or_rolls_back(gate: GateServer) -> None:
-    hooks = re.findall(r"type: ([\w-]+)\n\s+url: (\S+)", recipe("Flagger"))
+    webhooks = yaml.safe_load(recipe("Flagger"))["analysis"]["webhooks"]
+    assert all(set(webhook) == {"name", "type", "url"} for webhook in webhooks)
+    hooks = [(webhook["type"], webhook["url"]) for webhook in webhooks]
     assert [kind for kind, _url in hooks] == ["confirm-traffic-increase", "confirm-promotion", "rollback"]
     body = b'{"name":"podinfo","namespace":"test","phase":"Progressing","checksum":"85d557f47b","metadata":{}}'
     headers = {**AUTHORIZED, "Content-Type": "application/json"}
@@ -85,13 +113,15 @@ def test_flagger_goes_on_or_rolls_back(gate: GateServer) -> None:
 
 @pytest.mark.parametrize("heading", ["GitHub Actions", "PipeCD"])
 def test_pipelines_go_by_the_exit_code(gate: GateServer, heading: str) -> None:
-    text = recipe(heading)
-    command = re.search(r"(?m)^ *run: (.+)$", text)
-    environment = dict(re.findall(r'(?m)^ *(GATE_\w+): "?([^"\n]+?)"?$', text))
-    assert command and path_of(environment.pop("GATE_URL")) == "/api/v1/decision"
+    (step,) = yaml.safe_load(recipe(heading))
+    # PipeCD: ScriptRunStageOptions, in `with`. GitHub: a step, whose job fails with its exit code.
+    options = step["with"] if heading == "PipeCD" else step
+    assert set(options) <= {"env", "run", "timeout", "onRollback"} if heading == "PipeCD" else {"name", "env", "run"}
+    environment: dict[str, str] = dict(options["env"])
+    assert path_of(environment.pop("GATE_URL")) == "/api/v1/decision"
     assert environment.pop("GATE_WAIT_S") == "3600"  # here, it is asked once
     environment.pop("GATE_TOKEN", None)
-    script = command[1].replace("$(cat /etc/piped/gate-token)", TOKEN)
+    script = "cd integrations; " + options["run"].replace("$(cat /etc/piped/gate-token)", TOKEN)
     for decision, code in EXIT_CODES.items():
         gate.record(decision)
         result = run_shell(gate, script, **environment)

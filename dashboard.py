@@ -32,6 +32,7 @@ from domain.logs import configure_logging
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import app_context, layout
 from ui.assets import ASSETS
+from ui.server.agent_api import enable_agent_api
 from ui.server.api import API_PREFIX, Api
 from ui.server.connections import ServerSetup, is_unprotected
 from ui.server.document import StyledDocument
@@ -66,6 +67,7 @@ STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 # How long a thread may compute while the event loop waits for its turn, which it does several times for each request; 5 ms by default.
 SWITCH_INTERVAL_S = 0.0005
 
+AGENT_API = enable_agent_api(os.environ)
 QUIET_PREFIXES = (API_PREFIX, METRICS_PATH)
 GATE_TOKEN = os.environ.get("GATE_TOKEN", "").strip()  # "" without one
 
@@ -220,7 +222,7 @@ app = st.App(
     middleware=[
         Middleware(ServerSetup),
         Middleware(SecurityHeaders),
-        Middleware(RequestGuard, settings=app_context.server_settings),
+        Middleware(RequestGuard, settings=app_context.server_settings, agent_api=AGENT_API),
         Middleware(AccessLog),
         Middleware(Api, gate=Gate(app_context.opened_contexts, GATE_TOKEN)),
         Middleware(TokenGuard, token=GATE_TOKEN),

@@ -18,6 +18,23 @@ METHOD = lazy(
     "cancel. Parity: the whole CI lies within the margin. The margins are those of the configuration. Formulas and error rates: docs/MATH.md."
 )
 
+# By the path of the page: what it answers, for agents, which choose a page by it.
+PAGE_HELP = {
+    "": lazy(
+        "Is it safe to continue, now? The decision with its reasons, the split, both fleets in charts, deployments, next step, state of the sources."
+    ),
+    "parity": lazy(
+        "Are the two fleets equal, and how strong is the evidence? Each criterion with its 95% CI and margin, and the latency of the whole window."
+    ),
+    "endpoints": lazy("Which route is broken? Both fleets for each route of the access logs, the worst first."),
+    "batches": lazy("Did every scheduled job run? Due times and runs, before and after it moved."),
+    "retrospective": lazy(
+        "What happened, and what did it cost? Phases, weight changes, rollbacks, incidents and notes."
+    ),
+    "board": lazy("Which of several migrations needs action? One line for each, the most urgent first."),
+    "releases": lazy("Which release was safe? One line for each deployment of the service."),
+}
+
 
 def refresh(choice: str) -> str:
     """ "⟳ 15s"; "⟳ off"."""

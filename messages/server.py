@@ -14,6 +14,8 @@ REACHABLE_FROM_OUTSIDE = lazy(
     "migration.toml (docs/OPERATIONS.md)."
 )
 
+AGENT_API_OFF = lazy("The agent API is off. To turn it on, start the dashboard with AGENT_API=1 (docs/agents.md).")
+
 
 def host_not_allowed(host: str, *, is_configured: bool) -> str:
     if not is_configured:

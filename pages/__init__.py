@@ -12,11 +12,13 @@ from messages.batches import BATCHES_TITLE
 from messages.board import BOARD_TITLE, RELEASES_TITLE, no_such_release
 from messages.endpoints import ENDPOINTS_TITLE
 from messages.errors import config
+from messages.frame import PAGE_HELP
 from messages.hero import page_title
 from messages.parity import PARITY_TITLE
 from messages.retrospective import RETROSPECTIVE_TITLE
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import controls, layout
+from ui.agents import is_agent
 from ui.app_context import open_contexts, server_settings
 from ui.favicon import favicon
 from ui.language import chosen_language, language_switch, use_language_of_reader
@@ -50,8 +52,10 @@ def main() -> None:
 
     is_release_board = app is not None and app.migration.is_release_board
     visibility: Literal["visible", "hidden"] = "hidden" if is_release_board else "visible"
-    board_page = st.Page(board.render, title=str(BOARD_TITLE), url_path=BOARD_PATH)
-    releases_page = st.Page(board.render_releases, title=str(RELEASES_TITLE), url_path=RELEASES_PATH)
+    board_page = st.Page(board.render, title=str(BOARD_TITLE), url_path=BOARD_PATH, help=_help(BOARD_PATH))
+    releases_page = st.Page(
+        board.render_releases, title=str(RELEASES_TITLE), url_path=RELEASES_PATH, help=_help(RELEASES_PATH)
+    )
     pages = (
         (live.render, text.LIVE_TITLE, ""),
         (parity.render, PARITY_TITLE, "parity"),
@@ -64,7 +68,9 @@ def main() -> None:
             *([board_page] if contexts.is_list else []),
             *([releases_page] if app and (app.migration.releases or app.parent) else []),
             *(
-                st.Page(render, title=str(title), url_path=path, default=not path, visibility=visibility)
+                st.Page(
+                    render, title=str(title), url_path=path, default=not path, visibility=visibility, help=_help(path)
+                )
                 for render, title, path in pages
             ),
         ],
@@ -93,6 +99,11 @@ def main() -> None:
     if app and (asked := controls.query_params().get("migration")) and contexts.find(asked) is None:
         layout.warning(no_such_release(asked[:80], name))
     shown()
+
+
+def _help(path: str) -> str | None:
+    """For agents; readers need no tooltip on "Live"."""
+    return str(PAGE_HELP[path]) if is_agent() else None
 
 
 if __name__ == "__main__":

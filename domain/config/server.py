@@ -9,7 +9,7 @@ from domain.config.base import ConfigTable
 from domain.config.errors import config_error
 from domain.hosts import normalize_host
 
-StreamlitEndpoint = Literal["agent", "metrics", "upload"]
+StreamlitEndpoint = Literal["metrics", "upload"]
 
 
 def _normalized(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from messages.streamlit import streamlit_texts
+from ui.agents import is_agent, show_chart_as_text
 from ui.assets import OVERLAY_CHART_JS
 
 _DIRECTORY = Path(__file__).parent
@@ -73,11 +74,17 @@ def overlay_chart(
         if on_note and (at := st.session_state[key].note):
             on_note(str(at))
 
+    if is_agent():
+        show_chart_as_text(chart)
+        return
     _chart(key=key, data=chart, on_range_change=on_range_change, on_note_change=on_note_change)
 
 
 def top_line(texts: dict[str, Any], *, key: str = "top_line") -> None:
     """The age of the data and the time to the next refresh. `texts`: see top_line.js; times are epoch seconds."""
+    if is_agent():
+        st.text(texts["until"] or texts["nothing"])
+        return
     _top_line(key=key, data=texts)
 
 

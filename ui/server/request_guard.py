@@ -16,9 +16,10 @@ from ui.server.asgi import ASGIApp, Receive, Scope, Send, header_values
 
 HEALTH_CHECKS = ("/healthz", "/readyz", "/_stcore/health")
 STREAMLIT_PREFIX = "/_stcore/"
-# The endpoints of Streamlit that its pages use, by the first part of their path; and those that `expose` adds.
+# The endpoints of Streamlit that its pages use, by the first part of their path; those that `expose` adds, and that AGENT_API=1 adds.
 USED_ENDPOINTS = frozenset({"health", "host-config", "stream", "bidi-components"})
-EXPOSABLE_ENDPOINTS = {"agent": "agent", "metrics": "metrics", "upload_file": "upload"}
+AGENT_ENDPOINT = "agent"
+EXPOSABLE_ENDPOINTS = {"metrics": "metrics", "upload_file": "upload"}
 MAX_HEADER_BYTES = 65_536  # h11 bounds only what arrives in parts
 LOG_INTERVAL_S = 60.0
 
@@ -33,8 +34,11 @@ class Refusal:
     text: str
 
 
-def check_request(scope: Scope, settings: ServerSettings | None) -> Refusal | None:
-    """Why the request of an http or websocket scope is refused; None if it is not. `settings`: None if the configuration is invalid."""
+def check_request(scope: Scope, settings: ServerSettings | None, *, agent_api: bool = False) -> Refusal | None:
+    """Why the request of an http or websocket scope is refused; None if it is not. `settings`: None if the configuration is invalid.
+
+    `agent_api`: whether agents may drive the pages (ui.server.agent_api).
+    """
     if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
         return Refusal(431, str(text.HEADERS_TOO_LARGE))
     hosts = header_values(scope, b"host")
@@ -48,7 +52,7 @@ def check_request(scope: Scope, settings: ServerSettings | None) -> Refusal | No
         return Refusal(400, str(text.INVALID_HOST))
     if not is_loopback(host.host) and (settings is None or host.host not in settings.allowed_hosts):
         return Refusal(403, text.host_not_allowed(host.host, is_configured=settings is not None))
-    return _check_endpoint(scope["path"], settings.expose if settings else ())
+    return _check_endpoint(scope["path"], settings.expose if settings else (), agent_api=agent_api)
 
 
 def _is_from_another_site(scope: Scope, host: HostPort | None) -> bool:
@@ -65,11 +69,13 @@ def _is_from_another_site(scope: Scope, host: HostPort | None) -> bool:
     ) != ["navigate"]
 
 
-def _check_endpoint(path: str, exposed: Collection[str]) -> Refusal | None:
+def _check_endpoint(path: str, exposed: Collection[str], *, agent_api: bool) -> Refusal | None:
     _, is_streamlit, rest = path.partition(STREAMLIT_PREFIX)
     endpoint = rest.partition("/")[0]
     if not is_streamlit or endpoint in USED_ENDPOINTS:
         return None
+    if endpoint == AGENT_ENDPOINT:
+        return None if agent_api else Refusal(403, str(text.AGENT_API_OFF))
     name = EXPOSABLE_ENDPOINTS.get(endpoint, "")
     return None if name in exposed else Refusal(403, text.endpoint_refused(name))
 
@@ -82,13 +88,16 @@ class RequestGuard:
         app: ASGIApp,
         settings: Callable[[], ServerSettings | None],
         *,
+        agent_api: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.app, self._settings, self._clock = app, settings, clock
+        self.app, self._settings, self._agent_api, self._clock = app, settings, agent_api, clock
         self._refused, self._log_at = 0, 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = check_request(scope, self._settings()) if scope["type"] in ("http", "websocket") else None
+        refusal = None
+        if scope["type"] in ("http", "websocket"):
+            refusal = check_request(scope, self._settings(), agent_api=self._agent_api)
         if refusal is None:
             await self.app(scope, receive, send)
             return

@@ -4,9 +4,10 @@ from domain.bearer import has_token
 from domain.hosts import is_loopback, normalize_host
 from messages import gate as text
 from ui.server.asgi import ASGIApp, Receive, Scope, Send, header_values
-from ui.server.request_guard import Refusal, send_refusal
+from ui.server.request_guard import AGENT_ENDPOINT, STREAMLIT_PREFIX, Refusal, send_refusal
 
-METRICS_PATH, AGENT_PREFIX = "/metrics", "/_stcore/agent/"
+METRICS_PATH = "/metrics"
+AGENT_API = f"{STREAMLIT_PREFIX}{AGENT_ENDPOINT}"
 FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 CHALLENGE = (b"www-authenticate", b'Bearer realm="dashboard"')
 
@@ -27,9 +28,8 @@ class TokenGuard:
         self.app, self._token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_guarded = scope["type"] == "http" and (
-            scope["path"] == METRICS_PATH or scope["path"].startswith(AGENT_PREFIX)
-        )
+        path = scope["path"] if scope["type"] == "http" else ""
+        is_guarded = path == METRICS_PATH or AGENT_API in path  # also below server.baseUrlPath
         if is_guarded and (refusal := check_token(scope, self._token)):
             await send_refusal(refusal, scope, send, *([CHALLENGE] if refusal.status == 401 else []))
         else:

@@ -185,8 +185,6 @@ def test_images_and_scripts_of_another_page_are_refused_and_links_are_not(
     [
         ("/_stcore/metrics", "metrics"),
         ("/_stcore/upload_file/session/file", "upload"),
-        ("/_stcore/agent/openapi.json", "agent"),
-        ("/_stcore/agent/interact", "agent"),
         ("/base/_stcore/metrics", "metrics"),
     ],
 )
@@ -196,6 +194,16 @@ def test_endpoints_that_no_page_uses_are_refused_unless_exposed(path: str, name:
     assert check_request(make_scope(path), ServerSettings(expose=(name,))) is None
     others = tuple(endpoint for endpoint in get_args(StreamlitEndpoint) if endpoint != name)
     assert check_request(make_scope(path), ServerSettings(expose=others)) is not None
+
+
+@pytest.mark.parametrize("path", ["/_stcore/agent/interact", "/_stcore/agent/openapi.json", "/_stcore/agent"])
+def test_the_agent_api_is_refused_unless_it_is_on(path: str) -> None:
+    refusal = Refusal(
+        403, "The agent API is off. To turn it on, start the dashboard with AGENT_API=1 (docs/agents.md)."
+    )
+    assert check_request(make_scope(path), LOOPBACK_ONLY) == check_request(make_scope(path), None) == refusal
+    assert check_request(make_scope(path), LOOPBACK_ONLY, agent_api=True) is None
+    assert check_request(make_scope(path, host="evil.example"), LOOPBACK_ONLY, agent_api=True) is not None
 
 
 @pytest.mark.parametrize("path", ["/_stcore/script-health-check", "/_stcore/", "/_stcore/Metrics", "/_stcore/healthy"])

@@ -33,7 +33,14 @@ def ask(path: str, *, token: str = "", kind: str = "http", client: str = "127.0.
 
 
 GUARDED = pytest.mark.parametrize(
-    "path", ["/metrics", "/_stcore/agent/interact", "/_stcore/agent/mcp", "/_stcore/agent/openapi.json"]
+    "path",
+    [
+        "/metrics",
+        "/_stcore/agent/interact",
+        "/_stcore/agent/mcp",
+        "/_stcore/agent/openapi.json",
+        "/base/_stcore/agent/mcp",
+    ],
 )
 
 

@@ -1,4 +1,4 @@
-"""`archive status|export|import|compact`."""
+"""`archive status|export|import|backup|restore|compact`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from rich.filesize import decimal
 from rich.progress import Progress
 from rich.text import Text
 
+from archive.backup import BackupError, back_up, restore
 from archive.status import ArchiveStatus, archive_status, compact
 from archive.transfer.export import export_archive
 from archive.transfer.import_ import import_archive
@@ -30,6 +31,7 @@ from reports.judgement_json import iso_time, migration_json, pick, window_json
 app = typer.Typer(help=str(text.ARCHIVE), no_args_is_help=True, rich_markup_mode=None)
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help=str(text.FOLDER))]
+BackupFile = Annotated[Path, typer.Argument(metavar="FILE", help=str(text.BACKUP_FILE))]
 
 
 @app.command("status", help=str(text.STATUS))
@@ -70,6 +72,34 @@ def import_command(
     echo(plain(text.imported(numbers.count(manifest.points), manifest.migration)))
     if manifest.migration != migration.key:
         echo(plain(text.another_migration(manifest.migration, migration.key)))
+
+
+@app.command("backup", help=str(text.BACKUP))
+def backup_command(
+    file: BackupFile,
+    config: Config = None,
+    demo: Demo = False,
+    migration_name: MigrationName = "",
+    as_json: Json = False,
+) -> None:
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
+    with startup.open_archive(migration, config, as_json=as_json) as archive, _transfer(as_json) as on_progress:
+        size = back_up(archive.engine, file, on_progress=on_progress)
+    echo({"ok": True, "file": str(file), "bytes": size} if as_json else plain(text.backed_up(str(file), decimal(size))))
+
+
+@app.command("restore", help=str(text.RESTORE))
+def restore_command(
+    file: BackupFile,
+    config: Config = None,
+    demo: Demo = False,
+    migration_name: MigrationName = "",
+    as_json: Json = False,
+) -> None:
+    migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json)
+    with _transfer(as_json) as on_progress:
+        size = restore(file, migration.archive, on_progress=on_progress)
+    echo({"ok": True, "file": str(file), "bytes": size} if as_json else plain(text.restored(str(file), decimal(size))))
 
 
 @app.command("compact", help=str(text.COMPACT))
@@ -149,7 +179,7 @@ def status_table(migration: Migration, status: ArchiveStatus, *, now: datetime) 
 
 @contextmanager
 def _transfer(as_json: bool) -> Iterator[ProgressCallback]:
-    """A progress bar, if there is a terminal for it. Exits with a message on an ExportError."""
+    """A progress bar, if there is a terminal for it. Exits with a message on an ExportError or a BackupError."""
     try:
         if as_json or not console().is_terminal:
             yield lambda _done, _total: None
@@ -157,8 +187,9 @@ def _transfer(as_json: bool) -> Iterator[ProgressCallback]:
         with Progress(console=console(), transient=True) as progress:
             task = progress.add_task("")
             yield lambda done, total: progress.update(task, completed=done, total=total)
-    except ExportError as error:
-        message = text.export_error(error.kind, error.about)
+    except (ExportError, BackupError) as error:
+        message_of = text.export_error if isinstance(error, ExportError) else text.backup_error
+        message = message_of(error.kind, error.about)
         body = {"ok": False, "kind": error.kind, "about": error.about, "text": message}
         echo(body if as_json else plain(message, BAD))
         raise typer.Exit(1) from None

@@ -34,7 +34,7 @@ METRICS_PORT = lazy("Serve /metrics for Prometheus on this port. 0: not at all."
 METRICS_HOST = lazy("The address that --metrics-port listens on. Other than loopback: only with GATE_TOKEN.")
 METRICS_NEED_A_TOKEN = lazy("To serve /metrics to other machines, set GATE_TOKEN.")
 ARCHIVE = command_help(
-    lazy("Inspect, export, import or compact the archive"),
+    lazy("Inspect, export, import, back up or compact the archive"),
     exit_codes={
         0: lazy("Success. Each command lists its other exit codes."),
         2: lazy("Unknown command."),
@@ -74,6 +74,21 @@ COMPACT = command_help(
     exit_codes=_ARCHIVE_EXIT_CODES,
     examples="cli.py archive compact",
 )
+BACKUP = command_help(
+    lazy("Write a checked copy of the archive's file while it is in use"),
+    lazy(
+        "The copy is as of one moment; recorders and dashboards go on writing. SQLite only: PostgreSQL has `pg_dump`."
+    ),
+    exit_codes=_ARCHIVE_EXIT_CODES,
+    examples="cli.py archive backup archive-2026-11-27.db",
+)
+RESTORE = command_help(
+    lazy("Put a backup where the configuration expects the archive"),
+    lazy("An existing archive is not replaced. Start dashboard and recorder afterwards."),
+    exit_codes=_ARCHIVE_EXIT_CODES,
+    examples="cli.py archive restore archive-2026-11-27.db",
+)
+BACKUP_FILE = lazy("File of the backup.")
 FOLDER = lazy("Folder of the export.")
 NO_BACKFILL = lazy("no backfill")
 NOT_CHECKED = lazy("not checked yet")
@@ -153,6 +168,32 @@ def another_migration(exported: str, configured: str) -> str:
 
 def compacted(before: str, after: str) -> str:
     return _("{before} before, {after} now.").format(before=before, after=after)
+
+
+def backed_up(file: str, size: str) -> str:
+    return _("{file}, {size}, checked.").format(file=file, size=size)
+
+
+def restored(file: str, size: str) -> str:
+    return _("{file}, {size}, checked. Start the dashboard and the recorder.").format(file=file, size=size)
+
+
+def backup_error(kind: str, about: str) -> str:
+    """Why a backup could not be written or restored, and the next step."""
+    return {
+        "postgresql": _(
+            "The archive “{about}” is in PostgreSQL: use its `pg_dump` and `pg_restore`, which need not stop anything either."
+        ),
+        "exists": _(
+            "{about} exists and was not changed. Stop what uses it, move it aside with its -wal and -shm files, or name another file."
+        ),
+        "not_an_archive": _(
+            "{about} is no backup of an archive; nothing was written. Name a file of `archive backup`."
+        ),
+        "newer": _("The backup was written by a later version ({about}). Update this program; nothing was written."),
+        "damaged": _("The copy is damaged: {about}. It was removed. Restore an earlier backup."),
+        "not_written": _("The copy could not be written: {about}. Make space or name another file, and try again."),
+    }[kind].format(about=about)
 
 
 def export_error(kind: str, about: str) -> str:

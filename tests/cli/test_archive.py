@@ -128,3 +128,21 @@ def test_status_counts_the_access_logs(local: Path) -> None:
         "from": "2026-09-21T12:00:00Z",
         "to": "2026-09-21T13:00:00Z",
     }
+
+
+def test_a_backup_is_written_while_in_use_and_restored(local: Path) -> None:
+    written = run(local, "archive", "backup", str(local / "copy.db"))
+    assert written.exit_code == 0, written.output
+    assert last_line(written).endswith(", checked.")
+    again = run(local, "archive", "backup", str(local / "copy.db"), "--json")
+    assert (again.exit_code, json.loads(again.stdout)["kind"]) == (1, "exists")
+    occupied = run(local, "archive", "restore", str(local / "copy.db"))
+    assert occupied.exit_code == 1 and "move it aside" in " ".join(occupied.stdout.split())
+    before = run(local, "archive", "status", "--json").stdout
+    for file in local.glob("archive.db*"):
+        file.unlink()
+    restored = run(local, "archive", "restore", str(local / "copy.db"), "--json")
+    size = (local / "copy.db").stat().st_size
+    assert (restored.exit_code, json.loads(restored.stdout)["bytes"]) == (0, size)
+    after = json.loads(run(local, "archive", "status", "--json").stdout)
+    assert after | {"bytes": 0} == json.loads(before) | {"bytes": 0}

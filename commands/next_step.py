@@ -43,15 +43,15 @@ def next_step(
     else:
         echo(next_step_table(migration, evaluation, step))
         echo_text(_commands(migration, step))
-    raise typer.Exit(0 if step.recommended is not None else 1)
+    raise typer.Exit(0 if step.is_advised else 1)
 
 
 def next_step_json(migration: Migration, evaluation: Evaluation, step: NextStep) -> dict[str, Any]:
     return {
-        "ok": step.recommended is not None,
+        "ok": step.is_advised,
         **migration_json(migration),
         "decision": evaluation.decision.decision,
-        **pick(step, "reason", "subject", "current", "recommended", "minutes", "commands", "terraform"),
+        **pick(step, "reason", "subject", "current", "recommended", "minutes", "commands", "terraform", "ecspresso"),
         "sentences": list(text.sentences(step, migration)),
         "load": asdict(step.load),
         "rows": [
@@ -84,10 +84,12 @@ def next_step_table(migration: Migration, evaluation: Evaluation, step: NextStep
 
 def _commands(migration: Migration, step: NextStep) -> str:
     """The commands with their purposes, not wrapped, so that they can be copied from any terminal."""
-    if step.recommended is None or step.reason == "stay":
+    if not step.is_change:
         return ""
     command = step.commands or f"# {deployments.COMMAND_NOT_AVAILABLE}"
     lines = ["", str(deployments.NEVER_RUN), "", f"# {text.command_title(step, migration)}", command]
     if step.terraform:
         lines += ["", f"# {text.TERRAFORM}", step.terraform]
+    if step.ecspresso:
+        lines += ["", f"# {text.ECSPRESSO}", step.ecspresso]
     return "\n".join(lines)

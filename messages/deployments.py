@@ -41,7 +41,9 @@ WAIT_ENDS: dict[WaitEnd, LazyText] = {
     "terminate": lazy("Terminate the old tasks now"),
 }
 END_WAIT = lazy("Continue or roll back…")
-KEEP_ACTION = lazy("Keep `--action`: without it, the command continues the deployment.")
+KEEP_ACTION = lazy(
+    "Keep `--action`: without it, the command continues the deployment. The same with ecspresso v3: `ecspresso continue`, `ecspresso rollback`."
+)
 
 
 def counts(service: EcsService) -> str:

@@ -7,6 +7,7 @@ from analysis.parity.verdicts import DEFAULT_CRITERIA
 from domain import Criterion, Migration, Rule
 from messages import numbers, times, verdicts
 from messages.command_help import USAGE_ERROR, command_help
+from messages.deployments import WAIT_ENDS
 from messages.i18n import _, comma_list, lazy
 from messages.traffic import rule_name
 
@@ -32,6 +33,7 @@ ASSUMPTION = lazy(
     "Extra errors at worst: until the decision, at the upper end of the error rate's CI. In brackets: times the highest load sustained for 1h."
 )
 TERRAFORM = lazy("The same in Terraform: the action's forward block")
+ECSPRESSO = lazy("The same with ecspresso")
 
 
 def head(migration: Migration, criteria: tuple[Criterion, ...]) -> tuple[str, ...]:
@@ -110,6 +112,10 @@ def _recommendation(step: NextStep, migration: Migration) -> str:
         "hold": _("No step: the decision is HOLD. Resolve its reasons first."),
         "no_data": _("No step without current data. See Data sources."),
         "deploying": _("No step while {subject} is being deployed: one change at a time."),
+        "continue_deployment": _(
+            "Continue the deployment of {subject}, which waits for approval: the decision is CONTINUE."
+        ),
+        "keep_waiting": _("Leave the deployment of {subject} waiting until there is a decision."),
         "waiting": _("Stay at {current} until the decision is made: routes or a source are still missing."),
         "worse": _("Stay at {current}: {subject} is not decided, and possibly worse."),
         "too_little": _("Stay at {current}: too few minutes of this phase to forecast from."),
@@ -155,6 +161,8 @@ def unchanged(rules: tuple[Rule, ...]) -> str:
 
 
 def command_title(step: NextStep, migration: Migration) -> str:
+    if step.reason == "continue_deployment":
+        return str(WAIT_ENDS["continue"])
     return _("Set {canary} to {share}").format(
         canary=migration.fleets.canary.label, share=numbers.configured_share(step.recommended)
     )

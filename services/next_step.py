@@ -13,12 +13,14 @@ from analysis.deployments.next_step import (
     step_commands,
     step_forecasts,
 )
+from analysis.deployments.waits import WaitingDeployment
 from analysis.parity.verdicts import DEFAULT_CRITERIA
 from archive import Archive
 from domain import Criterion, Migration, Traffic
 from domain.decision import gate_criteria
 from domain.deployments import DeploymentState
 from domain.window import MINUTE_S
+from services.deployments import waits_now
 from services.evaluation import Evaluation
 from services.freshness import provisional_from
 from services.parity import prepare_window
@@ -38,10 +40,9 @@ def next_step(
     now: datetime,
 ) -> NextStep:
     """The next step after the current phase, which `evaluation` is of. `traffic`: the weights, None if unknown. Raises ArchiveError."""
-    deploying = (
-        next((item.task_definition or item.id for item in state.deployments if item.running), "") if state else ""
-    )
-    refused = obstacle(traffic, evaluation.decision, deploying)
+    running = next((item for item in state.deployments if item.running), None) if state else None
+    deploying = running.task_definition or running.id if running else ""
+    refused = obstacle(traffic, evaluation.decision, deploying, _paused(migration, state))
     if traffic is None or (refused and refused.reason not in FORECAST_ANYWAY):
         return refused or NextStep("no_weights")
     current, source = float(traffic.configured_shares["canary"]), evaluation.source
@@ -61,10 +62,16 @@ def next_step(
     elapsed = max(int(now.timestamp()) - evaluation.window.start, 0) // MINUTE_S
     step = choose_step(rows, current, evaluation.decision, evaluation.judgement, elapsed=elapsed)
     step = replace(step, load=load, unchanged_rules=traffic.deviating_rules)
-    if step.recommended is None or step.reason == "stay":
+    if step.recommended is None or not step.is_change:
         return step
     commands, terraform = step_commands(traffic, step.recommended)
     return replace(step, commands=commands, terraform=terraform)
+
+
+def _paused(migration: Migration, state: DeploymentState | None) -> WaitingDeployment | None:
+    """The release's own deployment, if it waits for approval: of no other one is the decision about the revision that it deploys."""
+    waits = (item for item in waits_now(migration, state) if item.wait.id != "TERMINATION_WAIT")
+    return next((item for item in waits if migration.release and item.deployment.id == migration.release.id), None)
 
 
 def gate(migration: Migration) -> tuple[Criterion, ...]:

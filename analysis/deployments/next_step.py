@@ -7,6 +7,7 @@ from math import lcm
 from typing import Literal
 
 from analysis.deployments.aws_commands import set_weights_command, terraform_forward
+from analysis.deployments.waits import WaitingDeployment
 from analysis.parity.next_phase import PhasePattern, minutes_at_share, phase_pattern, worst_extra_errors
 from analysis.parity.samples import PreparedGrid, paired_samples
 from analysis.parity.verdicts import DEFAULT_CRITERIA, CriterionVerdict, Judgement
@@ -25,6 +26,7 @@ StepReason = Literal[
     "too_slow",  # the same, because the current weight is not decided within a day
     "last",  # 100 %: no candidate below it is left
     "stay",  # the current weight is decided within a day
+    "continue_deployment",  # a running deployment waits for a command, and the decision is to go on
     # Without a step:
     "no_weights",
     "no_split",
@@ -35,6 +37,7 @@ StepReason = Literal[
     "hold",
     "no_data",
     "deploying",  # a deployment is running
+    "keep_waiting",  # it waits for a command, and nothing is decided yet
     "waiting",  # the decision waits for something else than requests
     "worse",  # undecided, with something against the canary
     "too_little",  # too few minutes to forecast from
@@ -80,7 +83,8 @@ class CanaryLoad:
 class NextStep:
     """The candidates and the choice. `current`: the canary's configured share, None if unknown. `recommended`: the share of a row; of "stay" the
     current one. `minutes`: until the decision at it. `subject`: of a reason, a metric, a deployment or a target group. `commands` set the
-    recommended weights, a blank line between those of several rules; "" if unknown or not needed. `terraform`: the same as a forward block.
+    recommended weights, a blank line between those of several rules, or continue the deployment; "" if unknown or not needed. `terraform`: the
+    same as a forward block. `ecspresso`: the same with ecspresso, which continues deployments and sets no weights of a rule.
     `unchanged_rules`: other rules that send requests to a fleet in other shares, which the commands leave as they are.
     """
 
@@ -93,7 +97,18 @@ class NextStep:
     load: CanaryLoad = CanaryLoad()
     commands: str = ""
     terraform: str = ""
+    ecspresso: str = ""
     unchanged_rules: tuple[Rule, ...] = ()
+
+    @property
+    def is_change(self) -> bool:
+        """Whether there is something to do now, with `commands`."""
+        return self.reason == "continue_deployment" or (self.recommended is not None and self.reason != "stay")
+
+    @property
+    def is_advised(self) -> bool:
+        """Whether there is a step, or to stay until the decision."""
+        return self.is_change or self.reason == "stay"
 
     @property
     def row(self) -> StepForecast | None:
@@ -158,11 +173,19 @@ def candidate_shares(current: float) -> tuple[float, ...]:
     return tuple(sorted((*CANDIDATE_SHARES, *own)))
 
 
-FORECAST_ANYWAY: tuple[StepReason, ...] = ("hold", "deploying")  # the candidates are of use when their time has come
+FORECAST_ANYWAY: tuple[StepReason, ...] = (
+    "hold",
+    "deploying",
+    "keep_waiting",
+)  # candidates are of use when their time has come
 
 
-def obstacle(traffic: Traffic | None, decided: ReasonedDecision, deploying: str = "") -> NextStep | None:
-    """Why no step can be recommended: the weights, the decision, or a running deployment (`deploying`: its name). None if nothing forbids one."""
+def obstacle(
+    traffic: Traffic | None, decided: ReasonedDecision, deploying: str = "", paused: WaitingDeployment | None = None
+) -> NextStep | None:
+    """Why no weight can be recommended: the weights, the decision, or a running deployment (`deploying`: its name; `paused`: if it waits for
+    approval). None if nothing forbids one.
+    """
     if traffic is None:
         return NextStep("no_weights")
     if traffic.split is None or not traffic.configured_shares:
@@ -175,10 +198,20 @@ def obstacle(traffic: Traffic | None, decided: ReasonedDecision, deploying: str 
     if current and (reason := refused.get(decided.decision)):
         return NextStep(reason, current=current)
     if deploying:
-        return NextStep("deploying", current=current, subject=deploying)
+        return _while_deploying(deploying, paused, current, is_decided=decided.decision == "continue")
     if current in (0.0, 1.0):
         return NextStep("at_0" if current == 0 else "at_100", current=current)
     return None
+
+
+def _while_deploying(name: str, paused: WaitingDeployment | None, current: float, *, is_decided: bool) -> NextStep:
+    if paused is None or not paused.commands:
+        return NextStep("deploying", current=current, subject=name)
+    if not is_decided:
+        return NextStep("keep_waiting", current=current, subject=name)
+    command = next(item.command for item in paused.commands if item.end == "continue")
+    ecspresso = "ecspresso continue" if paused.deployment.system == "ecs" else ""
+    return NextStep("continue_deployment", current=current, subject=name, commands=command, ecspresso=ecspresso)
 
 
 def choose_step(

@@ -65,7 +65,7 @@ def test_deployments_has_the_countdown_and_the_commands(paused: ReleasedService)
     assert result.exit_code == 1
     assert SENTENCE in output
     commands = result.stdout.partition("# Continue the deployment\n")[2]
-    assert "Keep `--action`: without it, the command continues the deployment." in output
+    assert any(line.startswith("Keep `--action`: without it, the command continues the deployment.") for line in output)
     continue_, _, roll_back = commands.partition("\n\n# Roll the deployment back\n")
     expected = f"aws ecs continue-service-deployment --region ap-northeast-1 --service-deployment-arn {ARN} --hook-id hook-1 --action "
     assert " ".join(continue_.replace("\\\n", "").split()) == f"{expected}CONTINUE"

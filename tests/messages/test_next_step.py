@@ -61,6 +61,11 @@ def test_each_reason_is_a_sentence(reason: StepReason, sentence: str) -> None:
 def test_reasons_with_a_subject() -> None:
     assert first("deploying", "web:42") == "No step while web:42 is being deployed: one change at a time."
     assert (
+        first("continue_deployment", "web:42")
+        == "Continue the deployment of web:42, which waits for approval: the decision is CONTINUE."
+    )
+    assert first("keep_waiting", "web:42") == "Leave the deployment of web:42 waiting until there is a decision."
+    assert (
         first("other_groups", "legacy")
         == "No step: legacy, an unassigned target group, has weight, and its requests are not counted."
     )

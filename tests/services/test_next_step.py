@@ -11,7 +11,8 @@ from analysis.deployments.next_step import NextStep
 from archive import Archive
 from domain import Migration, Slo, Target, Traffic, Window
 from domain.decision import DecisionReason, ReasonedDecision
-from domain.deployments import Deployment, DeploymentState
+from domain.deployments import Deployment, DeploymentState, Wait
+from domain.releases import Release, Revision
 from services import next_step as service
 from services.evaluation import Evaluation, build_evaluation
 from services.next_step import lead_minutes, next_step
@@ -25,6 +26,7 @@ ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17)
 NOW_S = int(NOW.timestamp())
 PHASE = Window(NOW_S - 3 * 3600, NOW_S)
+HOOK = Wait("hook-1", None, "roll_back", "arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/c/s/d-1")
 HALF = make_traffic(make_rule(ec2=500, blue=0, green=500))
 
 
@@ -102,6 +104,28 @@ def test_no_step_during_a_deployment(
     assert (found.reason, found.subject) == (reason, "web:43" if reason == "deploying" else "")
     assert found.rows
     assert bool(found.commands) == (reason == "next")
+
+
+@pytest.mark.parametrize(
+    ("release", "waits", "reason"),
+    [
+        ("d-1", (HOOK,), "continue_deployment"),
+        ("d-1", (), "deploying"),
+        ("d-1", (Wait("TERMINATION_WAIT"),), "deploying"),
+        ("d-2", (HOOK,), "deploying"),  # of another release, or of the canary of a migration: not what was judged
+    ],
+)
+def test_a_release_that_waits_for_approval_is_continued(
+    archive: Archive, migration: Migration, evaluation: Evaluation, release: str, waits: tuple[Wait, ...], reason: str
+) -> None:
+    deployment = Deployment("ecs", "d-1", "canary", "IN_PROGRESS", NOW_S - 60, task_definition="web:43", waits=waits)
+    revision = Revision("web:43", "photo-ecs-green")
+    of_release = migration.model_copy(
+        update={"release": Release(release, "s", "c/s", "canary", "ecs", 0, None, "running", revision, revision)}
+    )
+    found = step(archive, of_release, evaluation, state=DeploymentState(NOW_S, deployments=(deployment,)))
+    assert (found.reason, found.subject, found.is_advised) == (reason, "web:43", reason == "continue_deployment")
+    assert found.commands.endswith("--action CONTINUE") == (reason == "continue_deployment")
 
 
 def test_nothing_is_read_where_no_forecast_is_of_use(

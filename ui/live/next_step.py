@@ -34,7 +34,7 @@ def next_step_section(
     if not expander.open:
         return
     shares = traffic and (traffic.split_arn, tuple(sorted(traffic.configured_shares.items())))
-    running = state and tuple(item.id for item in state.deployments if item.running)
+    running = state and tuple((item.id, item.waits) for item in state.deployments if item.running)
     key = cache_key, evaluation.decision, shares, running
     with expander:
         _show(
@@ -50,12 +50,14 @@ def _show(app: AppContext, step: NextStep) -> None:
         rows = [(is_same(row.share, step.recommended), text.cells(step, row, migration)) for row in step.rows]
         st.html(render("next_step.table", head=text.head(migration, gate(migration)), rows=rows))
         note(str(text.ASSUMPTION))
-    if step.recommended is None or step.reason == "stay":
+    if not step.is_change:
         return
     command_to_copy(text.command_title(step, migration), step.commands)
     if step.terraform:
         st.html(render("deployments.step", title=text.TERRAFORM))
         st.code(step.terraform, language="hcl", wrap_lines=True)
+    if step.ecspresso:
+        command_to_copy(str(text.ECSPRESSO), step.ecspresso)
     note(str(deployments.NEVER_RUN))
 
 

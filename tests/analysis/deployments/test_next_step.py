@@ -20,8 +20,10 @@ from analysis.deployments.next_step import (
     step_rules,
     step_weights,
 )
+from analysis.deployments.waits import waiting_deployments
 from domain import Criterion, Group, Margin, Rule, Share, Traffic
 from domain.decision import DecisionReason, ReasonCode, ReasonedDecision
+from domain.deployments import Deployment, DeploymentState, Wait
 from tests.factories.traffic import ARNS, BLUE, DEFAULT_RULE, EC2, GREEN, HEADER_RULE, command_weights, make_rule
 
 DAY = 24 * 60
@@ -153,6 +155,25 @@ def test_what_forbids_a_step(
     assert step
     assert (step.reason, step.current, step.recommended) == (reason, current, None)
     assert step.subject == ("web:42" if reason == "deploying" else "")
+
+
+def test_a_deployment_that_waits_for_approval_is_the_next_step_once_it_is_decided() -> None:
+    wait = Wait("hook-1", None, "roll_back", "arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/c/s/d-1")
+    paused = Deployment("ecs", "d-1", "canary", "IN_PROGRESS", 0, waits=(wait,))
+    (item,) = waiting_deployments(DeploymentState(0, deployments=(paused,)))
+    step = obstacle(SPLIT, CONTINUE, "web:42", item)
+    assert step and (step.reason, step.is_change, step.ecspresso) == ("continue_deployment", True, "ecspresso continue")
+    assert step.commands == item.commands[0].command
+    undecided = obstacle(SPLIT, waiting(5), "web:42", item)
+    assert undecided and (undecided.reason, undecided.is_advised, undecided.commands) == ("keep_waiting", False, "")
+    unknown = obstacle(SPLIT, CONTINUE, "web:42", replace(item, commands=()))
+    assert unknown and unknown.reason == "deploying"
+    held = obstacle(SPLIT, waiting(code="alarm"), "web:42", item)
+    assert held and held.reason == "hold"
+    ready = replace(paused, system="codedeploy", status="Ready", waits=(Wait("READY_WAIT"),))
+    (item,) = waiting_deployments(DeploymentState(0, deployments=(ready,)))
+    step = obstacle(SPLIT, CONTINUE, "web:42", item)
+    assert step and "READY_WAIT" in step.commands and step.ecspresso == ""
 
 
 def test_nothing_forbids_a_step_in_order() -> None:

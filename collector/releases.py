@@ -15,7 +15,9 @@ from domain import Clock, Migration, utc_now
 from sources.registry import Sources
 
 UPDATE_INTERVAL_S = 15.0
-MAX_ENDED = 2  # releases of the past that are fetched at once
+MAX_RUNNING = 10  # releases that are followed at once: each polls its sources, with the share of calls of a migration
+MAX_VIEWED = 8  # releases that were last open on a page: they are polled whatever else is
+MAX_ENDED = 2  # other releases of the past that are fetched at once
 
 logger = logging.getLogger(__name__)
 _Key = tuple[str, int | None]
@@ -65,6 +67,7 @@ class ReleaseCollection:
     """Starts and stops the collectors of releases, which begin and end while the process runs. Each polls in threads of its own.
 
     `releases`: the migrations of the releases to be collected (`Migration.release` is set), the newest first; may raise ArchiveError.
+    Safe to share between threads: its lock is never held while sources are opened or threads are joined.
     """
 
     def __init__(
@@ -74,15 +77,24 @@ class ReleaseCollection:
         clock: Clock = utc_now,
     ) -> None:
         self._releases, self._open, self._clock = releases, open_release, clock
+        self._lock = threading.Lock()
         self._opened: dict[_Key, OpenRelease] = {}
+        self._viewed: dict[_Key, None] = {}  # those viewed last come last
         self._complete: set[_Key] = set()
+        self._not_followed: frozenset[str] = frozenset()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
     def opened(self) -> tuple[OpenRelease, ...]:
         """Those whose collectors poll now."""
-        return tuple(self._opened.values())
+        with self._lock:
+            return tuple(self._opened.values())
+
+    @property
+    def not_followed(self) -> frozenset[str]:
+        """The slugs of the releases that run and are not polled, because MAX_RUNNING others are."""
+        return self._not_followed
 
     def start(self) -> None:
         """Does nothing if it was started."""
@@ -100,29 +112,61 @@ class ReleaseCollection:
         for key in tuple(self._opened):
             self._close(key)
 
+    def view(self, migration: Migration) -> OpenRelease:
+        """The release of a page, which is polled from now on, as long as it is one of the MAX_VIEWED that were viewed last. Raises ArchiveError."""
+        key = _key_of(migration)
+        with self._lock:
+            for other in [other for other in self._viewed if other[0] == key[0]]:  # it may have ended meanwhile
+                del self._viewed[other]
+            self._viewed[key] = None
+            for oldest in tuple(self._viewed)[:-MAX_VIEWED]:
+                del self._viewed[oldest]
+            opened = self._opened.get(key)
+        return opened or self._begin(key, self._open(migration))
+
     def update(self) -> None:
         """Starts the collectors of new releases, and stops those of releases that have ended or are complete. Raises ArchiveError."""
         now = self._clock()
-        releases = {(item.key, item.release.end): item for item in self._releases(now) if item.release}
-        for key, opened in tuple(self._opened.items()):
-            if key not in releases or opened.is_complete(now):
-                self._close(key)
+        releases = {_key_of(item): item for item in self._releases(now) if item.release}
+        with self._lock:
+            opened, viewed = dict(self._opened), frozenset(self._viewed)
+        self._complete |= {key for key, release in opened.items() if release.is_complete(now)}
+        running = [key for key in releases if key[1] is None]
+        running.sort(key=lambda key: (key not in viewed, key not in opened))
+        unviewed = [key for key in releases if key not in {*running, *viewed, *self._complete}]
+        unviewed.sort(key=lambda key: key not in opened)
+        wanted = {*viewed, *running[:MAX_RUNNING], *unviewed[:MAX_ENDED]}
+        self._set_not_followed(frozenset(releases[key].slug for key in running[MAX_RUNNING:]))
+        for key in opened.keys() - wanted:
+            self._close(key)
         for key, migration in releases.items():
-            is_running = key[1] is None
-            n_ended = sum(1 for _, end in self._opened if end is not None)
-            if key not in self._opened and key not in self._complete and (is_running or n_ended < MAX_ENDED):
-                self._begin(key, migration, now)
+            if key in wanted and key not in opened:
+                self._begin_incomplete(key, migration, now)
 
-    def _begin(self, key: _Key, migration: Migration, now: datetime) -> None:
+    def _set_not_followed(self, slugs: frozenset[str]) -> None:
+        if new := slugs - self._not_followed:
+            logger.warning("not followed, because %d releases run: %s", MAX_RUNNING, ", ".join(sorted(new)))
+        self._not_followed = slugs
+
+    def _begin_incomplete(self, key: _Key, migration: Migration, now: datetime) -> None:
         release = self._open(migration)
         if release.is_complete(now):
             self._complete.add(key)
-            return
-        self._opened[key] = release
-        release.collector.start()
+        else:
+            self._begin(key, release)
+
+    def _begin(self, key: _Key, release: OpenRelease) -> OpenRelease:
+        """Starts its collector, unless another thread has opened the same release meanwhile: then returns that one."""
+        with self._lock:
+            opened = self._opened.setdefault(key, release)
+        if opened is release:
+            release.collector.start()
+        return opened
 
     def _close(self, key: _Key) -> None:
-        self._opened.pop(key).collector.stop()
+        with self._lock:
+            release = self._opened.pop(key)
+        release.collector.stop()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -133,3 +177,7 @@ class ReleaseCollection:
             except Exception:  # the next update tries again
                 logger.exception("releases not updated")
             self._stopping.wait(UPDATE_INTERVAL_S)
+
+
+def _key_of(migration: Migration) -> _Key:
+    return migration.key, migration.release.end if migration.release else None

@@ -21,7 +21,7 @@ from collector.backfill import BackfillStatus
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig, requested_routes_state
 from collector.polling import PollTask, silent_sources
-from collector.releases import OpenRelease, ReleaseCollection
+from collector.releases import MAX_RUNNING, OpenRelease, ReleaseCollection
 from collector.shared_threads import threads_for
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
@@ -380,7 +380,7 @@ class Recording:
 
     def _open_release(self, migration: Migration) -> OpenRelease:
         archive, sources = self.recorders[0].archive.of(migration), startup.open_sources(migration)
-        collector = _create_collector(archive, migration, sources, n_sharing=len(self.recorders))
+        collector = _create_collector(archive, migration, sources, n_sharing=len(self.recorders) + MAX_RUNNING)
         return OpenRelease(migration, archive, sources, collector)
 
     @property

@@ -87,3 +87,22 @@ def release_span(started: str, duration_s: float | None) -> str:
 
 def no_releases(service: str, since: str) -> str:
     return _("No deployment of {service} was found since {since}.").format(service=service, since=since)
+
+
+NOT_FOLLOWED = lazy("Not followed: too many releases are running. It is followed while one of its pages is open.")
+
+
+def awaited_release(slug: str, service: str) -> str:
+    return _("Loading the deployments of {service}. Release “{slug}” opens when it is found.").format(
+        service=service, slug=slug
+    )
+
+
+def unread_release(slug: str, service: str) -> str:
+    return _("Release “{slug}” is not known: the deployments of {service} could not be read.").format(
+        slug=slug, service=service
+    )
+
+
+def no_release(slug: str, service: str) -> str:
+    return _("No release “{slug}” of {service} is known. Choose one of these.").format(slug=slug, service=service)

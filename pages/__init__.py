@@ -1,5 +1,6 @@
 """The router. Streamlit runs this file: it opens the app context and runs the page of the URL, or shows why that is impossible."""
 
+from functools import partial
 from typing import Literal
 
 import streamlit as st
@@ -19,7 +20,7 @@ from messages.retrospective import RETROSPECTIVE_TITLE
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import controls, layout
 from ui.agents import is_agent
-from ui.app_context import open_contexts, server_settings
+from ui.app_context import AppContexts, open_contexts, server_settings
 from ui.favicon import favicon
 from ui.language import chosen_language, language_switch, use_language_of_reader
 from ui.server.connections import is_unprotected
@@ -37,7 +38,8 @@ def main() -> None:
     try:
         contexts = open_contexts()
         slug = controls.choose_migration(contexts.find)
-        app = contexts.find(slug) or contexts.only
+        awaited = _unknown_release(contexts)
+        app = contexts.service_of(awaited) or contexts.find(slug) or contexts.only
     except ConfigurationError as error:
         messages = [config.format_config_issue(issue) for issue in error.issues]
         layout.error_page(text.configuration_error(str(error.path)), messages)
@@ -77,26 +79,26 @@ def main() -> None:
         position="top" if app else "hidden",
     )
     is_board = app is None or (contexts.is_list and page.url_path == BOARD_PATH)
-    is_releases = not is_board and (is_release_board or page.url_path == RELEASES_PATH)
-    if app and app.parent and is_releases:
-        app = app.parent
+    is_releases = not is_board and (is_release_board or page.url_path == RELEASES_PATH or bool(awaited))
+    if app and is_releases and (app.parent or awaited):
+        app = app.parent or app
         slug = controls.show_migration(app.migration.slug)
     shown, title = (
         (board.render, str(BOARD_TITLE))
         if is_board
-        else (board.render_releases, str(RELEASES_TITLE))
+        else (partial(board.render_releases, awaited=awaited), str(RELEASES_TITLE))
         if is_releases
         else (page.run, page.title)
     )
     name = str(text.APP_TITLE) if is_board or app is None else app.migration.name
     layout.brand(name)
     st.set_page_config(page_title=page_title(title, name))
-    kept = {} if is_board or not slug else {"migration": slug}
+    kept = {} if is_board or not slug else {"migration": awaited or slug}
     controls.on_page_change("/".join([*kept.values(), page.url_path]), kept={"lang": chosen_language(), **kept})
     language_switch()
     if is_unprotected(server_settings()):
         layout.warning(str(REACHABLE_FROM_OUTSIDE))
-    if app and (asked := controls.query_params().get("migration")) and contexts.find(asked) is None:
+    if app and not awaited and (asked := controls.query_params().get("migration")) and contexts.find(asked) is None:
         layout.warning(no_such_release(asked[:80], name))
     shown()
 
@@ -104,6 +106,12 @@ def main() -> None:
 def _help(path: str) -> str | None:
     """For agents; readers need no tooltip on "Live"."""
     return str(PAGE_HELP[path]) if is_agent() else None
+
+
+def _unknown_release(contexts: AppContexts) -> str:
+    """The slug in the URL if it may be that of a release that is not known yet; else "". Raises ArchiveError."""
+    asked = controls.query_params().get("migration", "")
+    return asked if contexts.find(asked) is None and contexts.service_of(asked) else ""
 
 
 if __name__ == "__main__":

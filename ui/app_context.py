@@ -17,7 +17,7 @@ from archive import Archive, ArchiveError, BatchArchive, SourceState
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig, requested_routes_state
 from collector.polling import PollTask, silent_sources
-from collector.releases import OpenRelease, ReleaseCollection
+from collector.releases import MAX_RUNNING, OpenRelease, ReleaseCollection
 from collector.shared_threads import OwnThreads, SharedThreads, threads_for
 from domain import Configuration, ConfigurationError, Migration, Window, utc_now
 from domain.config.server import ServerSettings
@@ -153,12 +153,12 @@ class AppContexts:
         object.__setattr__(self, "releases", ReleaseCollection(self._collected_releases, self._open_release))
 
     def _collected_releases(self, now: datetime) -> Iterator[Migration]:
-        for app in (*self.by_slug.values(), *self._opened.values()):
+        for app in self._services():
             yield from collected_releases(app.archive, app.migration, now=now)
 
     def _open_release(self, migration: Migration) -> OpenRelease:
         archive = next(iter(self.by_slug.values())).archive.of(migration)
-        app = _open_context(migration, archive, n_sharing=len(self.by_slug))
+        app = _open_context(migration, archive, n_sharing=len(self.by_slug) + MAX_RUNNING)
         return OpenRelease(migration, archive, app.sources, app.collector)
 
     def _gate_recorders(self) -> Iterator[GateRecorder]:
@@ -191,38 +191,57 @@ class AppContexts:
         """The context of a migration or of a release, which the first call opens; None if there is none. Raises ArchiveError."""
         if slug in self.by_slug or not slug:
             return self.by_slug.get(slug)
-        with self._lock:
-            app = self._opened.pop(slug, None)
-            if app and app.parent and app.migration != _release_of(app.parent, slug):  # it has ended meanwhile
-                app.close()
-                app = None
-            app = app or self._open(slug)
-            if app:
-                self._opened[slug] = app  # used last
-                self._close_unused()
-            return app
+        for service in self._services():
+            if slug.startswith(f"{service.migration.slug}-") and (migration := _release_of(service, slug)):
+                return self._release_context(service, migration)
+        return self._linked_context(slug)
 
-    def _open(self, slug: str) -> AppContext | None:
-        """With collectors that run. Raises ArchiveError."""
-        app = None
-        if linked := next((migration for migration in self.linked if migration.slug == slug), None):
-            app = _open_context(linked, next(iter(self.by_slug.values())).archive.of(linked))
-            self.releases.start()
-        for parent in (*self.by_slug.values(), *self._opened.values()):
-            if migration := _release_of(parent, slug):
-                app = _open_context(migration, parent.archive.of(migration), parent=parent)
-                if migration.release:
-                    now_s = int(utc_now().timestamp())
-                    app.request_window(migration.release.window(now_s), app.source_names[0])
-        if app:
-            OwnThreads(app.collectors).start()
+    def service_of(self, slug: str) -> AppContext | None:
+        """The service of whose releases `slug` may be one, by its first part: that release may not be known yet. Raises ArchiveError."""
+        for migration in self.linked:
+            if slug.startswith(f"{migration.slug}-"):
+                return self._linked_context(migration.slug)
+        services = [app for app in self._services() if slug.startswith(f"{app.migration.slug}-")]
+        return max(services, key=lambda app: len(app.migration.slug), default=None)
+
+    def _services(self) -> tuple[AppContext, ...]:
+        """Those with releases."""
+        with self._lock:
+            apps = (*self.by_slug.values(), *self._opened.values())
+        return tuple(app for app in apps if app.migration.releases)
+
+    def _release_context(self, service: AppContext, migration: Migration) -> AppContext:
+        """With the collector that the release has in this process, whether a page shows it or not. Raises ArchiveError."""
+        release, slug = self.releases.view(migration), migration.slug
+        with self._lock:
+            app = self._opened.get(slug)
+            if app and app.collector is release.collector:
+                return app
+            app = AppContext(migration, release.archive, release.sources, release.collector, parent=service)
+            collectors = [item.collector for item in self.releases.opened]
+            for closed in [
+                key for key, item in self._opened.items() if item.parent and item.collector not in collectors
+            ]:
+                del self._opened[closed]
+            self._opened[slug] = app
+        if migration.release:
+            app.request_window(migration.release.window(int(utc_now().timestamp())), app.source_names[0])
         return app
 
-    def _close_unused(self) -> None:
-        """Of more than MAX_OPEN_RELEASES, closes those that were used longest ago."""
-        releases = [slug for slug, app in self._opened.items() if app.parent]
-        for slug in releases[:-MAX_OPEN_RELEASES]:
-            self._opened.pop(slug).close()
+    def _linked_context(self, slug: str) -> AppContext | None:
+        """With collectors that run. Raises ArchiveError."""
+        migration = next((migration for migration in self.linked if migration.slug == slug), None)
+        if migration is None:
+            return None
+        if app := self._opened.get(slug):
+            return app
+        opened = _open_context(migration, next(iter(self.by_slug.values())).archive.of(migration))
+        with self._lock:
+            app = self._opened.setdefault(slug, opened)
+        if app is opened:
+            OwnThreads(app.collectors).start()
+            self.releases.start()
+        return app
 
     def metrics_targets(self) -> Iterator[MetricsTarget]:
         """Each migration, and each release that runs."""
@@ -259,8 +278,6 @@ class AppContexts:
         for app in (*self._opened.values(), *self.by_slug.values()):
             app.close()
 
-
-MAX_OPEN_RELEASES = 4  # each polls its sources
 
 _Params = ParamSpec("_Params")
 _Result = TypeVar("_Result")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from domain import Window
-from services.releases import release_migration
+from collector.releases import OpenRelease, ReleaseCollection
+from domain import Migration, Window
+from services.releases import collected_releases, release_migration
 from sources.registry import create_sources
 from tests.factories.deployments import NOON
 from tests.factories.releases import HOUR, ReleasedService, released_service, service_deployment
@@ -125,3 +126,92 @@ def test_a_release_lists_no_deployments_of_months_ago(released: ReleasedService)
         request["createdAt"]["after"] for name, request in released.ecs.requests if name == "ListServiceDeployments"
     ]
     assert NOON - since < 5 * 24 * HOUR
+
+
+def two_running(released: ReleasedService) -> tuple[Migration, Migration]:
+    """Their migrations, the newer one first."""
+    released.set_deployments(
+        service_deployment(43, "IN_PROGRESS", NOON - HOUR), service_deployment(42, "IN_PROGRESS", NOON - 2 * HOUR)
+    )
+    released.poll_deployments()
+    newer, older = collected_releases(released.archive, released.migration, now=released.clock())
+    return newer, older
+
+
+def opened_slugs(collection: ReleaseCollection) -> list[str]:
+    return [release.migration.slug for release in collection.opened]
+
+
+def test_of_more_releases_than_are_followed_those_go_on_that_were(
+    released: ReleasedService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("collector.releases.MAX_RUNNING", 1)
+    released.set_deployments(service_deployment(42, "IN_PROGRESS", NOON - 2 * HOUR))
+    released.poll_deployments()
+    collection = released.collection()
+    collection.update()
+    assert collection.not_followed == frozenset()
+    newer, older = two_running(released)
+    collection.update()
+    collection.update()
+    assert opened_slugs(collection) == [older.slug]
+    assert collection.not_followed == {newer.slug}
+    assert caplog.messages == [f"not followed, because 1 releases run: {newer.slug}"]
+
+
+def test_a_release_that_is_viewed_takes_the_place_of_another(
+    released: ReleasedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.releases.MAX_RUNNING", 1)
+    newer, older = two_running(released)
+    collection = released.collection()
+    collection.update()
+    assert opened_slugs(collection) == [newer.slug]
+    viewed = collection.view(older)
+    assert collection.view(older) is viewed
+    collection.update()
+    assert collection.opened == (viewed,)
+    assert collection.not_followed == {newer.slug}
+
+
+def test_a_release_that_is_viewed_stays_open_when_it_is_complete_until_it_is_another_one(
+    released: ReleasedService,
+) -> None:
+    released.set_deployments(service_deployment(43, "IN_PROGRESS", NOON - HOUR))
+    released.poll_deployments()
+    collection = released.collection()
+    (running,) = collected_releases(released.archive, released.migration, now=released.clock())
+    collection.view(running)
+    released.now += HOUR
+    released.set_deployments(service_deployment(43, "SUCCESSFUL", NOON - HOUR, finishedAt=NOON + 600))
+    released.poll_deployments()
+    (ended,) = collected_releases(released.archive, released.migration, now=released.clock())
+    viewed = collection.view(ended)
+    for _update in range(2):
+        collection.update()
+    assert collection.opened == (viewed,), "that of the running one is closed"
+    assert viewed.is_complete(released.clock())
+
+
+def test_a_release_is_opened_and_closed_without_the_lock(
+    released: ReleasedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients are created and threads joined meanwhile: pages would wait."""
+    newer, older = two_running(released)
+    opened: list[str] = []
+
+    def open_release(migration: Migration) -> OpenRelease:
+        opened.append(migration.slug)
+        if len(opened) == 1:  # another session opens the same one meanwhile
+            assert collection.view(newer).migration is newer
+        return released.open(migration)
+
+    collection = ReleaseCollection(lambda _now: [older], open_release, released.clock)
+    first = collection.view(newer)
+    assert opened == [newer.slug, newer.slug]
+    assert collection.opened == (first,)
+    monkeypatch.setattr("collector.releases.MAX_VIEWED", 1)
+    collection.view(older)
+    monkeypatch.setattr(first.collector, "stop", lambda: opened.append(str(len(collection.opened))))
+    collection.update()
+    assert opened[-1] == "1"

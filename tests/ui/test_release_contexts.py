@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from archive import Archive
+from collector import releases
 from collector.collector import Collector
 from domain import Window, utc_now
 from services.releases import read_releases
@@ -22,6 +23,7 @@ def contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppCon
     """The demo, whose collectors are not started, as those of what is opened."""
     monkeypatch.setattr(app_context.OwnThreads, "start", lambda self: None)
     monkeypatch.setattr(app_context.ReleaseCollection, "start", lambda self: None)
+    monkeypatch.setattr(Collector, "start", lambda self, **_: None)
     url = f"sqlite:///{tmp_path / 'archive.db'}"
     migration, service = (item.model_copy(update={"archive": url}) for item in (demo_migration(), demo_releases()))
     archive, sources = Archive.open(url, migration), create_sources(migration)
@@ -66,14 +68,37 @@ def test_a_release_is_a_migration_between_its_revisions_with_its_service_as_pare
     assert other and other.migration.key != app.migration.key
 
 
-def test_of_many_releases_those_used_last_stay_open(contexts: AppContexts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app_context, "MAX_OPEN_RELEASES", 2)
+def test_a_release_has_one_collector_on_a_page_and_in_the_background(contexts: AppContexts) -> None:
+    newest, *_ = release_slugs(open_service(contexts))
+    contexts.releases.update()
+    (running, *_ended) = contexts.releases.opened
+    app = contexts.find(newest)
+    assert app and app.collector is running.collector
+    contexts.releases.update()
+    assert contexts.releases.opened[0] is running
+
+
+def test_of_many_releases_those_viewed_last_stay_open(contexts: AppContexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releases, "MAX_VIEWED", 2)
+    monkeypatch.setattr(releases, "MAX_RUNNING", 0)
+    monkeypatch.setattr(releases, "MAX_ENDED", 0)
     first, second, third, *_ = release_slugs(open_service(contexts))
     opened = [contexts.find(slug) for slug in (first, second)]
     assert contexts.find(first) is opened[0]
     contexts.find(third)
+    contexts.releases.update()
     assert contexts.find(first) is opened[0]
     assert contexts.find(second) is not opened[1]
+
+
+def test_the_release_of_a_url_that_is_not_known_yet_belongs_to_its_service(contexts: AppContexts) -> None:
+    service = contexts.service_of("photo-search-demo-search-61-20261127-101200")
+    assert service is open_service(contexts)
+    assert contexts.find("photo-search-demo-search-61-20261127-101200") is None
+    assert contexts.service_of("photo-service-demo-web-1") is None, "it has no releases"
+    newest, *_ = release_slugs(service)
+    app = contexts.find(newest)
+    assert app and contexts.service_of(newest) is service
 
 
 def test_a_release_that_has_ended_meanwhile_is_opened_again(
@@ -112,3 +137,20 @@ def test_the_live_page_of_a_release_that_has_ended_is_about_its_own_time(
         "one revision had all of the traffic at the end"
     )
     assert not [button.label for button in test.button if button.label in ("Back to live", "Whole release")]
+
+
+def test_a_url_of_a_release_opens_it_when_it_is_known(contexts: AppContexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a fresh server, whose archive does not have it yet: until then, the list of its service is shown."""
+    slug = next(slug for slug in release_slugs(open_service(contexts)) if "-search-59-" in slug)
+    app = contexts.find(slug)
+    assert app and app.parent
+    monkeypatch.setattr(app_context, "_contexts", contexts)
+    with monkeypatch.context() as fresh:
+        fresh.setattr(app_context, "_release_of", lambda _service, _slug: None)
+        test = AppTest.from_file(str(Path(__file__).parents[2] / "pages" / "__init__.py"), default_timeout=60)
+        test.query_params["migration"] = slug
+        body = "\n".join(element.proto.body for element in test.run().get("html"))
+        assert f"No release “{slug}” of photo/search is known." in body and "photo/search · 4 releases" in body
+        assert test.query_params["migration"] == slug
+    body = "\n".join(element.proto.body for element in test.run().get("html"))
+    assert "is known" not in body and "Live – " in body and "search:59" in body

@@ -27,7 +27,7 @@ MAX_NAME_CHARS = 120
 class ReleaseLine:
     """One release as the template has it. `urls`: of PAGES; () if it cannot be judged. `weight`: of the new revision while it runs, 0–1.
 
-    Without an evaluation, `note` says why.
+    Without an evaluation, `note` says why; with one, what else is to be known of it.
     """
 
     name: str
@@ -45,9 +45,15 @@ class ReleaseLine:
 
 
 def release_line(
-    migration: Migration, release: Release, row: ReleaseRow | None, deployment: Deployment | None, *, now: datetime
+    migration: Migration,
+    release: Release,
+    row: ReleaseRow | None,
+    deployment: Deployment | None,
+    *,
+    now: datetime,
+    is_followed: bool = True,
 ) -> ReleaseLine:
-    """The line of a release. `row`: None if it was not read yet. `deployment`: as last read, with its weights."""
+    """The line of a release. `row`: None if it was not read yet. `deployment`: as last read, with its weights. `is_followed`: else not polled."""
     duration_s = None if release.ended is None else release.ended - release.started
     started = times.clock_of(release.started, migration.zone, now=now)
     evaluation = row.evaluation if row else None
@@ -59,7 +65,7 @@ def release_line(
         release.outcome in BAD_OUTCOMES,
         () if release_issue(migration, release) else _urls(release, evaluation),
         evaluation,
-        _note(row),
+        _note(row) if is_followed else text.NOT_FOLLOWED,
         shorten(" · ".join(shown_reasons(evaluation)), MAX_REASON_CHARS) if evaluation else "",
         shorten(release.reason, MAX_REASON_CHARS),
         _weight(deployment) if release.running and deployment else None,

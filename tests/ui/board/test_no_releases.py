@@ -51,3 +51,18 @@ def test_a_source_that_cannot_be_read_says_why_with_the_next_step(app: AppContex
     html = text_of(app, rendered)
     assert "could not be read" in html and "ListServiceDeployments" in html
     assert "<b>photo/web</b>" not in html
+
+
+def test_an_awaited_release_is_loading_unread_or_unknown(app: AppContext) -> None:
+    def note() -> str:
+        return board._awaited_note(app, "photo-web-42", "photo/web")
+
+    assert note() == "Loading the deployments of photo/web. Release “photo-web-42” opens when it is found."
+    for source in ("ecs", "codedeploy"):
+        app.archive.events.save_events(Events(Window(NOW_S - 86_400, NOW_S), NOW_S), source)
+    assert note() == "No release “photo-web-42” of photo/web is known. Choose one of these."
+    problem = Problem("denied", "ecs", "ListServiceDeployments", "")
+    app.archive.events.save_source_state(
+        SourceState("ecs", "events", "denied", NOW_S, None, 0.1, (problem,)), success=False
+    )
+    assert note() == "Release “photo-web-42” is not known: the deployments of photo/web could not be read."

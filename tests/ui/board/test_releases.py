@@ -120,3 +120,9 @@ def test_live_shows_what_was_judged_of_a_release_that_is_over_and_now_of_one_tha
     assert over.urls[1] == "/parity?migration=photo-search-61"
     assert line_of(row=ReleaseRow(RELEASE, NOW, evaluation)).urls[0] == "/?migration=photo-search-61"
     assert "parity" in html_of(over)
+
+
+def test_a_release_that_is_not_followed_says_so() -> None:
+    line = release_line(MIGRATION, RELEASE, ReleaseRow(RELEASE, NOW, is_loading=True), None, now=NOW, is_followed=False)
+    assert "Not followed: too many releases are running." in html_of(line)
+    assert "Loading" not in html_of(line)

@@ -225,6 +225,8 @@ def finding(check: PreflightCheck) -> str:
 
 def basis(result: Preflight) -> str:
     """The reason for the preflight's verdict."""
+    if [check.name for check in result.checks] == ["none_running"]:
+        return _("While a deployment runs, ECS sets the weights: leave them as they are.")
     if result.system == "ecs":
         return _("AWS documentation: ECS rolls back if its production rule has more than one target group with weight.")
     return _(

@@ -67,6 +67,8 @@ def _preflight(traffic: Traffic, deployments: DeploymentState, fleet: FleetName,
     system = _system(service, in_codedeploy=in_codedeploy)
     if system is None:
         return None
+    if system == "ecs" and latest and latest.running:  # the weights are ECS's until it ends: nothing to set by hand
+        return Preflight(fleet, system, "blocked", (), (PreflightCheck("none_running", False),))
     route = deployments.route(fleet) if system == "codedeploy" else service.route if service else None
     pair = (route.groups if route else ()) or tuple(
         group.target_group for group in traffic.groups if group.fleet == fleet

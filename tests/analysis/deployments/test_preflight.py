@@ -7,6 +7,7 @@ import pytest
 from analysis.deployments.preflight import Preflight, PreflightCheck, preflights
 from domain import FleetName, Traffic
 from domain.deployments import Deployment, DeploymentState, EcsService, TaskSet, TrafficRoute
+from messages import deployments as text
 from tests.factories.traffic import (
     BLUE,
     EC2,
@@ -148,6 +149,14 @@ def test_a_rule_with_authentication_has_no_command() -> None:
 def test_a_running_deployment_needs_no_change_of_weights() -> None:
     preflight = only_preflight(make_traffic(make_rule(blue=0, green=100)), codedeploy_state(latest="InProgress"))
     assert (preflight.verdict, failed_checks(preflight), preflight.steps) == ("blocked", {"none_running": ()}, ())
+
+
+def test_the_weights_of_a_running_deployment_of_ecs_are_left_to_it() -> None:
+    shifting = make_traffic(make_rule(HEADER_RULE, "10", blue=90, green=10))
+    preflight = only_preflight(shifting, ecs_state(status="IN_PROGRESS"))
+    assert (preflight.verdict, failed_checks(preflight), preflight.steps) == ("blocked", {"none_running": ()}, ())
+    assert text.preflight(preflight) == "ECS blue/green is blocked: another deployment is in progress."
+    assert text.basis(preflight) == "While a deployment runs, ECS sets the weights: leave them as they are."
 
 
 def test_a_partner_group_with_weight_is_in_use() -> None:

@@ -1,5 +1,6 @@
 """`batches`: the state of every job, the worst first, with an exit code for scripts."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 import analysis.batches.jobs as analysis
+from analysis.batches.handover import Slot
 from analysis.batches.jobs import JobReport
 from analysis.batches.runs import Run
 from archive import ArchiveError
@@ -22,6 +24,7 @@ from domain import Migration, Window
 from domain.config.batches import Batches
 from domain.window import DAY_S, MINUTE_S
 from messages import batches as text
+from messages import handover as text_of_handover
 from messages import schedules, times
 from reports.judgement_json import iso_time, migration_json, pick, problems_json, window_json
 from services.batches import BatchView, read_batches
@@ -29,6 +32,7 @@ from services.evaluation import EXIT_UNAVAILABLE
 from sources.base import Problem
 
 FAILED_STATES = frozenset({"failed", "stopped", "missed", "never"})
+MAX_SLOTS = 24  # of a finding, in the JSON
 DEFAULT_MINUTES = 14 * DAY_S // MINUTE_S
 STATE_STYLES = {**dict.fromkeys(FAILED_STATES, BAD), "late": WARN, "slow": WARN, "unknown": WARN, "ok": GOOD}
 
@@ -93,16 +97,20 @@ def batches_json(migration: Migration, view: BatchView, problems: tuple[Problem,
         **migration_json(migration),
         "window": window_json(view.window),
         "complete": view.complete,
-        "jobs": [_job_json(job) for job in view.jobs],
+        "jobs": [_job_json(job, migration) for job in view.jobs],
         "problems": problems_json(problems),
     }
 
 
 def _headline(view: BatchView) -> str:
-    return text.headline(analysis.names_by_state(view.jobs), analysis.unscheduled_names(view.jobs))
+    return text.headline(
+        analysis.names_by_state(view.jobs),
+        analysis.unscheduled_names(view.jobs),
+        analysis.names_that_run_twice(view.jobs),
+    )
 
 
-def _job_json(job: JobReport) -> dict[str, Any]:
+def _job_json(job: JobReport, migration: Migration) -> dict[str, Any]:
     return {
         **pick(job, "name", "state"),
         "missed_since": iso_time(job.missed_since),
@@ -114,6 +122,29 @@ def _job_json(job: JobReport) -> dict[str, Any]:
         "typical_duration": asdict(job.typical_duration) if job.typical_duration else None,
         "lambda": asdict(job.invocation_totals) if job.invocation_totals else None,
         "statuses": {status: job.count(status) for status in analysis.RUN_STATUSES},
+        "handover": handover_json(job, migration) if job.handover else None,
+    }
+
+
+def handover_json(job: JobReport, migration: Migration) -> dict[str, Any]:
+    """The findings with their number and newest due times, and the commands that end a double run."""
+    findings = job.handover.slots if job.handover else {}
+    return {
+        "runs_twice": job.runs_twice,
+        "findings": {
+            kind: {"due_times": len(slots), "newest": [_slot_json(slot) for slot in slots[-MAX_SLOTS:]]}
+            for kind, slots in findings.items()
+            if slots
+        },
+        "commands": [command for _, command in text_of_handover.ending_commands(job, migration.region)],
+    }
+
+
+def _slot_json(slot: Slot) -> dict[str, Any]:
+    return {
+        "due_at": iso_time(slot.due_at),
+        "cron": [_run_json(run) for run in slot.by_cron],
+        "eventbridge": [_run_json(run) for run in slot.by_eventbridge],
     }
 
 
@@ -151,7 +182,25 @@ def batches_table(
             duration,
             plain(text.typical_duration(job.typical_duration)),
         )
-    return Group(*parts, grid, Text(), *problem_lines(problems))
+    return Group(*parts, grid, Text(), *_handover_lines(migration, view, now), *problem_lines(problems))
+
+
+def _handover_lines(migration: Migration, view: BatchView, now: datetime) -> Iterator[RenderableType]:
+    """The findings of the hand-over, and how to end double runs; then an empty line."""
+    findings = [
+        plain(text_of_handover.summary(job.name, kind, slots, migration.zone, now), WARN if kind != "retried" else "")
+        for job in view.jobs
+        if job.handover
+        for kind, slots in job.handover.slots.items()
+        if slots
+    ]
+    if findings:
+        yield from (plain(str(text_of_handover.HANDOVER_TITLE), "bold"), *findings)
+    for job in view.jobs:
+        for why, command in text_of_handover.ending_commands(job, migration.region):
+            yield from (plain(f"{job.name}: {why}"), plain(command))
+    if findings:
+        yield Text()
 
 
 def _last_run(job: JobReport, now: datetime) -> tuple[Text, Text]:

@@ -140,10 +140,12 @@ def explain(name: JobState, last: Run | None, *, scheduled: bool) -> str:
     }[name]
 
 
-def headline(jobs: Mapping[JobState, Sequence[str]], unscheduled: Collection[str] = ()) -> str:
+def headline(
+    jobs: Mapping[JobState, Sequence[str]], unscheduled: Collection[str] = (), twice: Sequence[str] = ()
+) -> str:
     """The page in a line: "1 of 7 jobs failed: cleanup · slow: rankings · paused: newsletter". `jobs`: their names by state, the worst first.
 
-    `unscheduled`: the jobs without a known schedule. If they ran, they are named apart.
+    `unscheduled`: the jobs without a known schedule. If they ran, they are named apart. `twice`: those that cron and EventBridge still run.
     """
     total = sum(map(len, jobs.values()))
     if not total:
@@ -163,6 +165,7 @@ def headline(jobs: Mapping[JobState, Sequence[str]], unscheduled: Collection[str
         opening = _("{ran} of {total} jobs ran as scheduled").format(ran=ran, total=total)
     parts = [_("{state}: {jobs}").format(state=state(name), jobs=_names(names)) for name, names in others.items()]
     parts += [_("no schedule: {jobs}").format(jobs=_names(without_schedule))] if without_schedule else []
+    parts += [_("run by cron and EventBridge: {jobs}").format(jobs=_names(twice))] if twice else []
     return " · ".join((opening, *parts))
 
 

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Literal, get_args
 
 from analysis.batches.due_times import last_scheduled_time, next_scheduled_time, scheduled_times
+from analysis.batches.handover import Handover, find_handover
 from analysis.batches.invocations import InvocationPeriod, InvocationTotals, invocation_totals, silent_failures
 from analysis.batches.runs import Run, RunsByJob, TypicalDuration, count_overlaps, typical_duration
 from domain import FLEETS, Window
@@ -57,7 +58,7 @@ class JobReport:
 
     `schedule` is the configured one, else that of AWS; `schedule_differs`: both are known and differ. `missed_since`: the first of the last
     consecutive missed times. `both_active`: when both schedulers reported. `overlapping_runs`: runs of the window that started before the
-    previous one ended. `invocation_totals`: AWS's counts for its function over the window; None if not read.
+    previous one ended. `invocation_totals`: AWS's counts for its function over the window; None if not read. `handover`: None if it cannot be known.
     """
 
     name: str
@@ -76,6 +77,12 @@ class JobReport:
     both_active: Window | None = None
     overlapping_runs: int = 0
     invocation_totals: InvocationTotals | None = None
+    handover: Handover | None = None
+
+    @property
+    def runs_twice(self) -> bool:
+        """Whether both schedulers still run it."""
+        return self.handover is not None and self.handover.runs_twice
 
     @property
     def timezone(self) -> str:
@@ -200,6 +207,15 @@ def _job_report(
         both_active=_both_active(runs_by_scheduler),
         overlapping_runs=count_overlaps(
             [run for run in newest if observed.window.start <= run.started_at < observed.window.end]
+        ),
+        handover=find_handover(
+            runs_by_scheduler,
+            timing.schedule,
+            timing.zone,
+            window=observed.window,
+            grace_s=timing.grace_s,
+            was_missed=lambda at: _absent_status(at, newest[-1].started_at, timing, observed) == "missed",
+            invocations=invocations or (),
         ),
     )
 
@@ -387,6 +403,11 @@ def strip(scheduled_runs: Sequence[ScheduledRun], edges: Sequence[int], *, max_c
 def unscheduled_names(reports: Iterable[JobReport]) -> set[str]:
     """The jobs without a known schedule: that they ran does not mean that they ran when they were due."""
     return {report.name for report in reports if report.schedule is None}
+
+
+def names_that_run_twice(reports: Iterable[JobReport]) -> list[str]:
+    """The jobs that cron and EventBridge still run."""
+    return [report.name for report in reports if report.runs_twice]
 
 
 def names_by_state(reports: Iterable[JobReport]) -> dict[JobState, list[str]]:

@@ -307,6 +307,11 @@ class Migration(ConfigTable):
         return bool(self.releases and self.releases.target_groups and self.fleets == _fleets_of(self.releases))
 
     @property
+    def region(self) -> str:
+        """The AWS region, or ""."""
+        return self.aws.region if self.aws else ""
+
+    @property
     def batch_service(self) -> str:
         """The Mackerel service that the batches report to, or ""."""
         if self.batches is None:

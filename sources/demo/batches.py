@@ -1,7 +1,8 @@
 """The demo's batch jobs: seven jobs moved from cron to EventBridge and Lambda one after the other, with typical failures.
 
 Last night's cleanup failed, the rankings are slow now, one run of the invoices is missing, one of the digest died before posting metrics,
-the newsletter's rule is disabled, and the export still runs by cron.
+the newsletter's rule is disabled, and the export still runs by cron. Cron also still runs the digest, and on the day before EventBridge ran the
+cleanup, cron did not run it any more.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +28,8 @@ POSTED_METRICS: tuple[RunMetric, ...] = ("duration", "success")
 class DemoJob:
     """A job that runs every `interval_s` seconds from `offset_s` after midnight UTC on.
 
-    It moved `moved_days_ago` days before the program's start (0: not yet); cron continued for `overlap_days` more. `durations_s`: by cron, and now.
+    It moved `moved_days_ago` days before the program's start (0: not yet); cron continued for `overlap_days` more, or ended
+    `-overlap_days` before. `durations_s`: by cron, and now.
     """
 
     name: str
@@ -41,11 +43,12 @@ class DemoJob:
     weekdays: bool = False
 
 
+_NEVER_ENDED = 10_000
 DEMO_JOBS = (
     DemoJob("thumbnails", 300, 0, 40, 1, (9.5, 7.0), "rate(5 minutes)"),
     DemoJob("rankings", 3_600, 300, 21, 3, (130, 96), "cron(5 * * * ? *)"),
-    DemoJob("digest", DAY_S, 81_000, 30, 4, (260, 215), "cron(30 7 * * ? *)", "Asia/Tokyo"),
-    DemoJob("cleanup", DAY_S, 64_800, 16, 2, (640, 700), "cron(0 18 * * ? *)"),
+    DemoJob("digest", DAY_S, 81_000, 30, _NEVER_ENDED, (260, 215), "cron(30 7 * * ? *)", "Asia/Tokyo"),
+    DemoJob("cleanup", DAY_S, 64_800, 10, -1, (640, 700), "cron(0 18 * * ? *)"),
     DemoJob("invoices", DAY_S, 0, 26, 5, (420, 395), "cron(0 0 ? * MON-FRI *)", weekdays=True),
     DemoJob("newsletter", DAY_S, 36_000, 33, 0, (88, 61), "cron(0 10 * * ? *)"),
     DemoJob("export", DAY_S, 57_600, 0, 0, (1_500, 0)),

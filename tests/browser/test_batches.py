@@ -36,7 +36,16 @@ def test_a_deep_link_to_a_new_server_shows_the_worst_job_first(
     expect(dashboard.page.locator(".headline")).to_contain_text("Last 1d:")
     dashboard.page.get_by_text("Problems only").click()
     dashboard.wait_query_params(window="1d", show="problems")
-    expect(dashboard.page.locator(".batches tbody tr")).to_have_count(3)
+    expect(dashboard.page.locator(".batches tbody tr")).to_have_count(4)
+
+
+def test_a_job_that_runs_twice_has_the_commands_that_end_it(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_subpage(open_page, demo_server, "/batches?job=digest")
+    findings = dashboard.page.locator("section", has_text="Hand-over findings of this job")
+    expect(findings).to_contain_text("2× ran by both")
+    expect(findings).to_contain_text("↻ retried by Lambda")
+    expect(dashboard.page.get_by_test_id("stCode").first).to_contain_text("crontab -l | sed")
+    expect(dashboard.page.get_by_test_id("stCode").last).to_contain_text("aws scheduler update-schedule")
 
 
 def test_a_phone_never_scrolls_sideways(demo_server: DashboardServer, open_page: OpenPage) -> None:
@@ -52,6 +61,7 @@ def test_a_job_has_a_url_with_its_runs(demo_server: DashboardServer, open_page: 
     expect(dashboard.page.locator(".job-head")).to_contain_text("failed")
     dashboard.wait_for_charts(1)
     assert dashboard.page.locator(".overlay-chart").evaluate("box => box._fullData.map(line => line.name)") == [
+        "cron",
         "EventBridge and Lambda",
         "EventBridge and Lambda, failed",
     ]

@@ -125,3 +125,18 @@ def test_a_configuration_issue_exits_with_3(fake_mackerel: FakeMackerel) -> None
 
 def test_an_invalid_window_exits_with_3(fake_mackerel: FakeMackerel) -> None:
     assert run("--window", "soon").exit_code == 3
+
+
+def test_a_job_that_cron_still_runs_has_its_due_times_and_the_commands(fake_mackerel: FakeMackerel) -> None:
+    configure(BATCHES.replace("[[batches.jobs]]", 'cron_duration = "cron.{job}.duration"\n[[batches.jobs]]'))
+    post_runs(fake_mackerel, 1, 1, 1, 1)
+    points = fake_mackerel.points[SERVICE]
+    points["cron.thumbnails.duration"] = dict.fromkeys(list(points["batch.thumbnails.duration"])[-2:], 9.0)
+    handover = json_output()["jobs"][0]["handover"]
+    assert (handover["runs_twice"], handover["findings"]["both"]["due_times"]) == (True, 2)
+    newest = handover["findings"]["both"]["newest"][-1]
+    assert (newest["cron"][0]["duration_s"], newest["eventbridge"][0]["duration_s"]) == (9.0, 7.0)
+    assert handover["commands"] == [r"crontab -l | sed '/\bthumbnails\b/s/^[^#]/#&/' | crontab -"]
+    output = run().stdout
+    assert "run by cron and EventBridge: thumbnails" in output
+    assert "2× thumbnails ran by both: 2 due times" in output

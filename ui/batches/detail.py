@@ -18,6 +18,7 @@ from reports.templating import render
 from services.batches import BatchView
 from ui import layout
 from ui.batches import view as batches
+from ui.batches.handover import handover_detail
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
 
@@ -38,6 +39,7 @@ def job_detail(migration: Migration, view: BatchView, job: JobReport, now: datet
         )
     )
     _durations_chart(migration, view, job, now)
+    handover_detail(migration, job, now)
     st.html(batches.schedulers_table(migration, [job], now) + _runs_table(migration, job, now))
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from analysis.batches.jobs import JobReport, StripCell, names_by_state, unscheduled_names
+from analysis.batches.jobs import JobReport, StripCell, names_by_state, names_that_run_twice, unscheduled_names
 from analysis.batches.jobs import strip as strip_cells
 from analysis.batches.runs import TypicalDuration
 from domain import FLEETS, Migration, Window
@@ -18,6 +18,7 @@ from messages import numbers, schedules, times
 from reports.templating import render
 from services.batches import BatchView, batches_cache_key, count_statuses, read_batches
 from ui.app_context import AppContext, cached_view
+from ui.batches.handover import handover_badge
 from ui.layout import format_ago, format_clock
 from ui.sources import source_line, sources_table
 
@@ -67,19 +68,21 @@ def headline(view: BatchView, choice: str) -> Markup:
     jobs = names_by_state(view.jobs)
     tone = next((TONES[state] for state in jobs if TONES[state] in ("bad", "warn")), "good")
     tone = "note" if set(jobs) <= {"unknown", "paused"} else tone
+    twice = names_that_run_twice(view.jobs)
+    tone = "warn" if twice and tone == "good" else tone
     return render(
         "batches.headline",
         css=tone,
         sign={"good": "✓", "warn": "▲", "bad": "✕", "note": "?"}[tone],
-        word=text.headline(jobs, unscheduled_names(view.jobs)),
+        word=text.headline(jobs, unscheduled_names(view.jobs), twice),
         # Runs that could not be read are not 0 runs.
         details="" if set(jobs) == {"unknown"} else text.in_window(text.window(choice), view.status_counts),
     )
 
 
 def problems(view: BatchView) -> tuple[JobReport, ...]:
-    """The jobs that are neither well nor unknown, with those that are paused: somebody may have forgotten them."""
-    return tuple(job for job in view.jobs if job.state not in ("ok", "unknown"))
+    """The jobs that are neither well nor unknown, that run twice, or that are paused, which may have been forgotten."""
+    return tuple(job for job in view.jobs if job.state not in ("ok", "unknown") or job.runs_twice)
 
 
 def jobs_table(
@@ -95,7 +98,7 @@ def jobs_table(
             job,
             "?" + urlencode({"job": job.name} | window),
             schedule_lines(migration, job, now),
-            state_badge(migration, job, now),
+            state_badge(migration, job, now) + handover_badge(job),
             _last_run(migration, job, now),
             duration_cell(job),
             history_strip(migration, view, job, now),

@@ -1,6 +1,7 @@
 """`import mackerel`: finds criteria on the dashboards of the organisation, and writes them as [[criteria]]."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +19,10 @@ from domain import Migration
 from messages import evidence
 from messages import imports as text
 from messages.errors.sources import format_problem
+from services.criteria_import import criteria_toml, new_pairs, read_discovery
+from sources.base import Problem
 from sources.mackerel.client import MackerelApi
-from sources.mackerel.dashboards import Discovery, Pair, discover, to_toml
-from sources.mackerel.protocol import MackerelError
+from sources.mackerel.dashboards import Discovery, Pair, to_toml
 
 EXIT_FAILED = 1
 app = typer.Typer(help=str(text.GROUP), no_args_is_help=True, rich_markup_mode=None)
@@ -49,19 +51,18 @@ def mackerel_command(
     if not (take or write):
         echo(_discovery_table(discovery))
         return
-    configured = {criterion.metric for criterion in migration.criteria}
-    tables = [to_toml(pair) for pair in chosen if pair.name not in configured]
-    if not tables:
+    pairs = new_pairs(chosen, migration)
+    if not pairs:
         echo_text(str(text.NOTHING_NEW if chosen else text.NO_PAIRS), err=True)
         return
     if write is None:
-        echo_text("\n".join(tables).rstrip())
+        echo_text(criteria_toml(pairs).rstrip())
         return
-    _append(write, tables)
+    _append(write, f"\n{criteria_toml(pairs)}")
     if as_json:
-        echo(_discovery_json(discovery) | {"written": len(tables), "path": str(write)})
+        echo(_discovery_json(discovery) | {"written": len(pairs), "path": str(write)})
     else:
-        echo_text(text.written(len(tables), str(write)))
+        echo_text(text.written(len(pairs), str(write)))
 
 
 def _discover_or_exit(migration: Migration, *, as_json: bool) -> Discovery:
@@ -71,15 +72,13 @@ def _discover_or_exit(migration: Migration, *, as_json: bool) -> Discovery:
         else:
             echo_text(str(text.DEMO), err=True)
         raise typer.Exit(EXIT_FAILED)
-    api = MackerelApi.from_environment()
-    try:
-        return discover(api, migration)
-    except MackerelError as error:
-        message = format_problem(error.to_problem("mackerel"))
-        echo({"ok": False, "problem": error.kind, "text": message.text} if as_json else message_lines(message))
-        raise typer.Exit(EXIT_FAILED) from None
-    finally:
-        api.close()
+    with closing(MackerelApi.from_environment()) as api:
+        discovery = read_discovery(api, migration)
+    if isinstance(discovery, Problem):
+        message = format_problem(discovery, is_retried=False)
+        echo({"ok": False, "problem": discovery.kind, "text": message.text} if as_json else message_lines(message))
+        raise typer.Exit(EXIT_FAILED)
+    return discovery
 
 
 def _chosen(pairs: Sequence[Pair], take: Sequence[str]) -> list[Pair]:
@@ -93,17 +92,17 @@ def _chosen(pairs: Sequence[Pair], take: Sequence[str]) -> list[Pair]:
     return [pair for number, pair in numbers.items() if number in take]
 
 
-def _append(path: Path, tables: Sequence[str]) -> None:
+def _append(path: Path, tables: str) -> None:
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write("".join(f"\n{table}" for table in tables))
+            file.write(tables)
     except OSError as error:
         echo_text(evidence.not_written(str(path), error.strerror or str(error)), err=True)
         raise typer.Exit(EXIT_FAILED) from None
 
 
 def _discovery_table(discovery: Discovery) -> RenderableType:
-    lines: list[RenderableType] = [plain(text.found(len(discovery.pairs), discovery.n_dashboards), "bold")]
+    lines: list[RenderableType] = [plain(text.found(discovery), "bold")]
     if discovery.pairs:
         grid = FittingTable(*map(str, text.PAIR_HEAD))
         for number, pair in enumerate(discovery.pairs, 1):
@@ -116,7 +115,11 @@ def _discovery_table(discovery: Discovery) -> RenderableType:
             )
         lines.append(grid)
     else:
-        lines.append(Text(str(text.NO_PAIRS), FAINT))
+        lines.append(Text(str(text.NO_PAIRS if discovery.dashboards else text.NO_DASHBOARDS), FAINT))
+    for dashboard in discovery.dashboards:
+        lines.append(plain(text.of_dashboard(dashboard), FAINT).append(f"  {dashboard.link}"))
+    for monitor in discovery.monitors:
+        lines.append(plain(text.of_expression_monitor(monitor), FAINT))
     for graph in discovery.unread:
         lines.append(plain(text.unread(graph.title, graph.dashboard, graph.reason), FAINT).append(f"  {graph.link}"))
     return Group(*lines)
@@ -130,7 +133,9 @@ def _discovery_json(discovery: Discovery) -> dict[str, Any]:
     pairs = [asdict(pair) | {"margin": str(pair.margin), "toml": to_toml(pair)} for pair in discovery.pairs]
     return {
         "ok": True,
-        "dashboards": discovery.n_dashboards,
+        "dashboards": len(discovery.dashboards),
+        "dashboard_list": list(map(asdict, discovery.dashboards)),
+        "monitors": list(map(asdict, discovery.monitors)),
         "pairs": pairs,
         "unread": list(map(asdict, discovery.unread)),
     }

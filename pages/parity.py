@@ -24,6 +24,7 @@ from ui.controls import query_param, query_params, segmented_control, selectbox,
 from ui.endpoints.view import endpoints_summary, request_last_days, routes_row
 from ui.hero import hero_section, show_in_tab
 from ui.language import fragment
+from ui.parity.criteria_import import criteria_import_section
 from ui.parity.evidence_button import evidence_button
 from ui.parity.incidents import incidents_section
 from ui.parity.view import JudgementView, is_loading, judgement_view, phase_evaluation
@@ -88,6 +89,7 @@ def _folded(app: AppContext, view: JudgementView, now: datetime) -> None:
         st.html(render_html("parity.pairs", title=text.WOULD_CHANGE_TITLE, rows=headroom))
     with st.expander(str(frame.METHOD_TITLE), key="method"):
         layout.note(str(frame.METHOD))
+    criteria_import_section(app)
 
 
 def _hero(app: AppContext, view: JudgementView, evaluation: Evaluation, source: str, now: datetime) -> None:

@@ -63,8 +63,8 @@ class Message:
     snippet: tuple[str, ...] = ()
 
 
-def format_problem(problem: Problem, *, retry_in_s: float | None = None) -> Message:
-    """The message for a problem. `retry_in_s`: seconds until the source is asked again, None if unknown."""
+def format_problem(problem: Problem, *, retry_in_s: float | None = None, is_retried: bool = True) -> Message:
+    """The message for a problem. `retry_in_s`: seconds until the source is asked again, None if unknown; `is_retried`: by itself."""
     about, detail = shorten(problem.about), shorten(problem.detail)
     values = {
         "source": source_name(problem.source),
@@ -72,7 +72,7 @@ def format_problem(problem: Problem, *, retry_in_s: float | None = None) -> Mess
         "about": about or _DEFAULTS.get(problem.kind, _("the requested data")),
         "key": _key(problem),
         "page": f"docs/{_PAGES.get(problem.source, problem.source)}.md",
-        "again": _retry_text(retry_in_s),
+        "again": _retry_text(retry_in_s) if is_retried else _("Then try again."),
     }
     if special := _criterion_case(problem, about, detail) or _special_case(problem, about, detail):
         texts, detail = SPECIAL_TEXTS[special[0]], ""

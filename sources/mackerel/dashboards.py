@@ -1,6 +1,6 @@
 """Finds criteria on the organisation's own dashboards: graphs of which two aliased series name the two fleets."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,6 +10,7 @@ from sources.mackerel.client import MackerelApi
 from sources.mackerel.expressions.parser import ExpressionError, parse, quotient
 from sources.mackerel.expressions.syntax import Call, Number
 from sources.mackerel.models import Dashboard, Monitor
+from sources.mackerel.protocol import MackerelError
 from sources.mackerel.queries import dashboard_link
 
 DEFAULT_MARGIN = Margin(value=10, unit="%")
@@ -49,16 +50,46 @@ class UnreadGraph:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadDashboard:
+    """`n_graphs`: of expressions and queries; `n_pairs`: the criteria that they suggest."""
+
+    title: str
+    link: str
+    n_graphs: int
+    n_pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionMonitor:
+    """`threshold`: as in "> 0.5", "" without one."""
+
+    name: str
+    expression: str
+    threshold: str
+
+
+@dataclass(frozen=True, slots=True)
 class Discovery:
     pairs: tuple[Pair, ...] = ()
     unread: tuple[UnreadGraph, ...] = ()
-    n_dashboards: int = 0
+    dashboards: tuple[ReadDashboard, ...] = ()
+    monitors: tuple[ExpressionMonitor, ...] = ()
 
 
-def discover(api: MackerelApi, migration: Migration) -> Discovery:
-    """Reads all dashboards and monitors. Raises MackerelError."""
+def discover(
+    api: MackerelApi, migration: Migration, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> Discovery:
+    """Reads all dashboards, one request each, and the monitors. `on_progress`: of the dashboards. Raises MackerelError."""
     organization = (migration.mackerel.organization if migration.mackerel else "") or api.organization_name()
-    dashboards = [api.dashboard(dashboard.id) for dashboard in api.dashboards()]
+    listed, dashboards = api.dashboards(), []
+    for number, dashboard in enumerate(listed):
+        on_progress(number, len(listed))
+        try:
+            dashboards.append(api.dashboard(dashboard.id))
+        except MackerelError as error:
+            if error.kind != "not_found":  # deleted since they were listed
+                raise
+    on_progress(len(listed), len(listed))
     return find_pairs(dashboards, api.monitors(), migration, organization)
 
 
@@ -68,14 +99,14 @@ def find_pairs(
     """The pairs of all graphs, each name once, and the graphs without one."""
     pairs: dict[str, Pair] = {}
     unread: list[UnreadGraph] = []
+    read: list[ReadDashboard] = []
+    monitors = [monitor for monitor in monitors if monitor.type == "expression"]
     thresholds = dict(_thresholds(monitors))
     names = {fleet: _names_of(migration, fleet) for fleet in FLEETS}
-    dashboards = tuple(dashboards)
     for dashboard in dashboards:
-        link = dashboard_link(organization, dashboard.id)
-        for widget in dashboard.widgets:
-            if widget.graph.type not in ("expression", "query"):
-                continue
+        link, n_before = dashboard_link(organization, dashboard.id), len(pairs)
+        graphs = [widget for widget in dashboard.widgets if widget.graph.type in ("expression", "query")]
+        for widget in graphs:
             found = _read_graph(widget.graph.expression, names) if widget.graph.type == "expression" else "query"
             if isinstance(found, str):
                 unread.append(UnreadGraph(widget.title, found, dashboard.title, link))
@@ -85,7 +116,13 @@ def find_pairs(
                 name = _unique_name(title if len(found) == 1 else f"{title} {suffix}", pairs)
                 pair = _pair(name, baseline, canary, thresholds)
                 pairs[name] = replace(pair, dashboard=dashboard.title, link=link)
-    return Discovery(tuple(pairs.values()), tuple(unread), len(dashboards))
+        read.append(ReadDashboard(dashboard.title, link, len(graphs), len(pairs) - n_before))
+    return Discovery(tuple(pairs.values()), tuple(unread), tuple(read), tuple(map(_summary, monitors)))
+
+
+def _summary(monitor: Monitor) -> ExpressionMonitor:
+    threshold = monitor.warning or monitor.critical
+    return ExpressionMonitor(monitor.name, monitor.expression, f"{monitor.operator} {threshold:g}" if threshold else "")
 
 
 def to_toml(pair: Pair) -> str:
@@ -157,7 +194,7 @@ def _fleets_of(alias: str, names: Mapping[FleetName, tuple[str, ...]]) -> Iterat
 def _thresholds(monitors: Iterable[Monitor]) -> Iterator[tuple[str, Monitor]]:
     """The expression monitors with a threshold, by the canonical text of their expression."""
     for monitor in monitors:
-        if monitor.type == "expression" and (monitor.warning or monitor.critical):
+        if monitor.warning or monitor.critical:
             try:
                 yield str(_plain(parse(monitor.expression))), monitor
             except ExpressionError:

@@ -63,7 +63,7 @@ def test_pairs_are_listed_with_what_cannot_be_read(mackerel: FakeMackerel, confi
     result = run("import", "mackerel", "--config", str(config))
     assert result.exit_code == 0
     words = " ".join(result.output.split())
-    assert "Pairs: 2 · dashboards: 1" in words and "±10%" in words and "移行" in words
+    assert "Pairs: 2 · dashboards: 1 · expression monitors: 1" in words and "±10%" in words and "移行" in words
     assert "Not read: labelled (移行): a PromQL query; no API of Mackerel reads labelled metrics" in words
     assert "https://mackerel.io/orgs/example/dashboards/d1" in words.replace(" ", "")
 

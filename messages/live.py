@@ -40,6 +40,9 @@ RULES_HEAD = (
 )
 ANY_REQUEST = lazy("any request")
 OWN_EXPLAINED = lazy("A criterion of your own: each fleet's value in each minute.")
+SILENT_NEXT_STEP = lazy(
+    "If it was renamed, correct the criterion in the configuration; `cli.py doctor` checks each expression."
+)
 OWN_EMPTY = lazy("No data in this window. See Data sources.")
 SOURCES_TITLE = lazy("Data sources")
 NEVER_SUCCEEDED = lazy("No successful response yet")
@@ -253,3 +256,11 @@ def weights_read(age: str) -> str:
 def observed_only(shares: str) -> str:
     """The observed shares if the weights are unknown."""
     return _("Observed in the last two hours: {shares}.").format(shares=shares)
+
+
+def silent_criterion(name: str, fleet: str, query: str) -> str:
+    """A criterion of one's own without values of a fleet that is reporting, the metric, and the next step."""
+    sentence = _("“{name}” has had no value of {fleet} for an hour, while {fleet} reports otherwise: {query}.").format(
+        name=name, fleet=fleet, query=query
+    )
+    return f"{sentence} {SILENT_NEXT_STEP}"

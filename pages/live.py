@@ -42,6 +42,7 @@ from ui.live.view import LiveChartOptions, LiveView, default_slow, known_events,
 from ui.live.waits import waits_section
 from ui.parity.view import is_loading, judgement_view, live_trace, phase_evaluation
 from ui.rollback import read_deployments
+from ui.silent_criteria import silent_criteria_section
 from ui.sources import outage_strip
 from ui.url import DEFAULT_PERCENTILE, FAN, LiveParams, format_time, parse_live_params
 
@@ -119,7 +120,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
         for column, name in zip(st.columns(2), row, strict=True):
             with column:
                 _panel(app, params, view, name, slow_s=slow_s)
-    _own_panels(app, view)
+    _own_panels(app, params, view, data_time)
     with st.container():
         events.events_table(app.migration, window_events, params.event_kinds, now=now)
     with st.container():
@@ -218,7 +219,9 @@ def _panel(app: AppContext, params: LiveParams, view: LiveView, name: PanelName,
         _chart(app, view, chart, key=f"chart_{name}")
 
 
-def _own_panels(app: AppContext, view: LiveView) -> None:
+def _own_panels(app: AppContext, params: LiveParams, view: LiveView, now: datetime) -> None:
+    if not params.fixed_window:
+        silent_criteria_section(app, params.source, now=now)
     own = app.migration.own_criteria
     for pair in (own[first : first + 2] for first in range(0, len(own), 2)):
         for column, criterion in zip(st.columns(2), pair, strict=False):

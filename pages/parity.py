@@ -30,6 +30,7 @@ from ui.parity.incidents import incidents_section
 from ui.parity.view import JudgementView, is_loading, judgement_view, phase_evaluation
 from ui.parity.window_latency import window_latency_section
 from ui.past import finding, past_hero, show_past_in_tab
+from ui.silent_criteria import silent_criteria_section
 from ui.sources import outage_strip
 from ui.verdicts import criteria_table
 
@@ -62,6 +63,8 @@ def _judgement(app: AppContext, now: datetime) -> None:
     _hero(app, view, evaluation, source, now)
     _summary(view, evaluation)
     st.html(criteria_table(app.migration, view.judgement, routes_row(app, view.phase.window)))
+    if not view.phase.is_over:
+        silent_criteria_section(app, source, now=now)
     _counts(app, view)
     with st.container():
         incidents_section(app, evaluation, now=now)

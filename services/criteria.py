@@ -1,13 +1,26 @@
 """The series of criteria of one's own, which have sources of their own, beside those of the source that is judged."""
 
 from collections.abc import Hashable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from archive import Archive, MetricsResult
-from domain import FLEETS, Migration, Series, Window
+from domain import FLEETS, Criterion, FleetName, Migration, Series, Window
 from domain.frame import concat_frames
+from domain.series import is_request_count
+from domain.window import HOUR_S
+from services.freshness import provisional_from
 from sources.base import MetricSource
+
+SILENT_S = HOUR_S
+
+
+@dataclass(frozen=True, slots=True)
+class SilentCriterion:
+    """A criterion of one's own without a value of `fleet` for SILENT_S, although the fleet is reporting: its metric may have been renamed."""
+
+    criterion: Criterion
+    fleet: FleetName
 
 
 def own_series(migration: Migration) -> frozenset[Series]:
@@ -58,3 +71,36 @@ def criteria_key(archive: Archive, migration: Migration, window: Window) -> Hash
 
 def source_names(series: Iterable[Series]) -> list[str]:
     return sorted({item.source for item in series})
+
+
+def silent_criteria(
+    archive: Archive, migration: Migration, source: str, *, now: datetime
+) -> tuple[SilentCriterion, ...]:
+    """The criteria without a final value in the last hour, of fleets with requests in `source` or with values of another criterion then.
+
+    None while all of their source is unanswered, which is a problem of that source. Raises ArchiveError.
+    """
+    until = provisional_from(migration, now.timestamp())
+    window = Window(until - SILENT_S, until)
+    sides = {
+        SilentCriterion(criterion, fleet): archive.metrics.read(
+            window,
+            f"{criterion.source}_criteria",
+            now=now,
+            series_filter={*criterion.series(fleet).values()}.__contains__,
+        )
+        for criterion in migration.own_criteria
+        for fleet in FLEETS
+    }
+    answering = {side.criterion.source for side, result in sides.items() if not result.missing}
+    silent = [
+        side
+        for side, result in sides.items()
+        if result.frame.empty and (not result.missing or side.criterion.source in answering)
+    ]
+    if not silent:
+        return ()
+    reporting = {side.fleet for side in sides.keys() - set(silent) if not sides[side].frame.empty}
+    requests = archive.metrics.read(window, source, now=now, series_filter=is_request_count).frame
+    reporting |= {*requests.loc[requests["value"] > 0, "fleet"]}
+    return tuple(side for side in silent if side.fleet in reporting)

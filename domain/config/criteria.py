@@ -100,6 +100,12 @@ class CloudWatchQuery(CloudWatchMetricTable):
     def __hash__(self) -> int:
         return hash((self.math, self.name))
 
+    def __str__(self) -> str:
+        """The metrics in a few words: `AWS/SQS ApproximateNumberOfMessagesVisible`, or the math and its metrics."""
+        metrics = self.metrics.values() if self.math else [self]
+        names = " · ".join(f"{metric.namespace} {metric.name}" for metric in metrics)
+        return f"{self.math}: {names}" if self.math else names
+
     @property
     def quotient(self) -> tuple[CloudWatchMetricTable, CloudWatchMetricTable] | None:
         """The metrics a and b of `a / b` (also `100 * a / b`); None for anything else."""

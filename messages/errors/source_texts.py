@@ -341,6 +341,11 @@ SPECIAL_TEXTS: dict[str, Texts] = {
         lazy("Mackerel has no such host, service, role or metric: {about}."),
         lazy("No action needed if it is new. If it was renamed or retired, correct the criterion's expression in migration.toml."),
     ),
+    "criterion_renamed": (
+        lazy("Metric of a criterion not found"),
+        lazy("Mackerel has no value of this metric: {about}. The most similar name there now: `{detail}`."),
+        lazy("If it was renamed, correct the criterion's expression in migration.toml."),
+    ),
     "criterion_too_costly": (
         lazy("Expression too large"),
         lazy("The expression of “{about}” needs more requests than one poll may send: {detail}."),

@@ -186,7 +186,8 @@ def _criterion_case(problem: Problem, about: str, detail: str) -> tuple[str, dic
     """The same for an expression; a bad request is one of Mackerel's unless it is about evaluating it."""
     if problem.source != "mackerel_criteria" or (problem.kind == "bad_request" and problem.operation != "evaluate"):
         return None
-    slug = _CRITERION_CASES.get(problem.kind)
+    is_renamed = problem.kind == "no_such_metric" and problem.operation.endswith("/metric-names") and detail
+    slug = "criterion_renamed" if is_renamed else _CRITERION_CASES.get(problem.kind)
     return (slug, {"about": about, "detail": detail}) if slug else None
 
 

@@ -22,7 +22,7 @@ from domain import (
     utc_now,
 )
 from domain.series import OwnStat
-from domain.window import MINUTE_S
+from domain.window import HOUR_S, MINUTE_S
 from sources.base import AnsweredRange, Health, Problem, Pull
 from sources.mackerel.client import CheckStep, MackerelApi, run_checks
 from sources.mackerel.expressions.evaluation import FloatArray, PairingError, Steps, evaluate
@@ -34,7 +34,9 @@ from sources.mackerel.protocol import FATAL_KINDS, MackerelError
 
 SOURCE = "mackerel_criteria"
 _OPERATION = "GET /api/v0/hosts/<hostId>/metrics"
+_NAMES_OPERATION = "GET /api/v0/hosts/<hostId>/metric-names"
 CHECKED_MINUTES = 180
+SILENT_AFTER_S = HOUR_S
 
 
 def expression_issues(criteria: Sequence[Criterion]) -> Iterator[ConfigIssue]:
@@ -133,12 +135,25 @@ class MackerelCriteria:
             values, missing = self._evaluate(side, window)
             at = [index for array in values.values() for index in np.flatnonzero(~np.isnan(array))]
             if not at:
-                raise missing[0] if missing else MackerelError("no_such_metric", _OPERATION, side.name)
+                raise next((error for error in missing if error.kind == "not_found"), None) or self._gone(side)
             return max(0, int(now.timestamp()) - (window.start + int(max(at)) * MINUTE_S))
 
         steps = [CheckStep("GET /api/v0/org", self._api.organization)]
-        steps += (CheckStep(_OPERATION, partial(newest, side), side.name, "GET /api/v0/org") for side in self._sides)
+        steps += (
+            CheckStep(_OPERATION, partial(newest, side), side.name, "GET /api/v0/org", SILENT_AFTER_S)
+            for side in self._sides
+        )
         return run_checks(self._api, self.name, steps)
+
+    def _gone(self, side: _Side) -> MackerelError:
+        """The metrics of a side without values. The detail is the most similar name that their host or service has; "" if there is none."""
+        selectors = {
+            call for expression in side.expressions.values() for call in expression.walk() if not call.operands
+        }
+        for selector in sorted(selectors, key=str):
+            if similar := self._reader.similar_name(selector):
+                return _about(side, MackerelError("no_such_metric", _NAMES_OPERATION, str(selector), similar))
+        return _about(side, MackerelError("no_such_metric", _OPERATION, " · ".join(sorted(map(str, selectors)))))
 
     def _evaluate(self, side: _Side, window: Window) -> tuple[dict[Series, FloatArray], tuple[MackerelError, ...]]:
         """The values of a side in each minute, and the metrics that were never posted. Raises MackerelError if anything else is missing."""

@@ -11,7 +11,7 @@ from archive.metrics.downsampling import ADDITIVE_STATS
 from collector.collector import Collector, CollectorConfig
 from domain import Criterion, Migration, Window
 from domain.series import OWN_COUNTS
-from services.criteria import criteria_key, fetch_criteria
+from services.criteria import SilentCriterion, criteria_key, fetch_criteria, silent_criteria
 from services.evaluation import evaluate_archived
 from services.live import live_data, missing_parts
 from services.parity import judge_window
@@ -135,6 +135,41 @@ def test_a_criterion_that_cannot_be_read_leaves_the_others(
     states = {state.source: [problem.kind for problem in state.problems] for state in archive.events.source_states()}
     assert "incomplete" not in states["mackerel"]
     assert states["mackerel_criteria"] == ["no_such_metric", "incomplete"]
+
+
+def silence(mackerel: FakeMackerel, name: str, minutes: int) -> None:
+    """The metric was renamed `minutes` ago, or gets its last point then."""
+    points = mackerel.points["photo"][name]
+    mackerel.points["photo"][name] = {ts: value for ts, value in points.items() if ts < END - minutes * 60}
+
+
+@pytest.mark.parametrize(("minutes", "is_silent"), [(30, False), (80, True), (60 * 24 * 3, True)])
+def test_a_metric_that_was_renamed_is_silent(
+    archive: Archive, sources: Sources, migration: Migration, mackerel: FakeMackerel, minutes: int, is_silent: bool
+) -> None:
+    silence(mackerel, "upload.ecs", minutes)
+    if not mackerel.points["photo"]["upload.ecs"]:
+        del mackerel.points["photo"]["upload.ecs"]  # the API has no such metric
+    poll(archive, sources)
+    silent = silent_criteria(archive, migration, "mackerel", now=NOW)
+    assert silent == ((SilentCriterion(migration.own_criteria[0], "canary"),) if is_silent else ())
+
+
+def test_a_fleet_that_reports_nothing_else_is_not_renamed(
+    archive: Archive, sources: Sources, migration: Migration, mackerel: FakeMackerel
+) -> None:
+    silence(mackerel, "upload.ecs", 80)
+    mackerel.traffic_model = SteadyTraffic(lambda _: {"photo-ec2": 1.0})
+    poll(archive, sources)
+    assert silent_criteria(archive, migration, "mackerel", now=NOW) == ()
+
+
+def test_a_source_that_does_not_answer_is_not_renamed(
+    archive: Archive, sources: Sources, migration: Migration, mackerel: FakeMackerel
+) -> None:
+    mackerel.failing_paths = {"/api/v0/services/photo/metrics", f"/api/v0/hosts/{ALB_HOST}/metrics"}
+    poll(archive, sources)
+    assert silent_criteria(archive, migration, "mackerel", now=NOW) == ()
 
 
 def test_they_are_back_filled_and_a_changed_expression_is_another_series(

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from domain import Window
+from domain.config.errors import closest
 from domain.window import merge_windows
 from sources.mackerel.client import MAX_MINUTE_RANGE_S, MackerelApi
 from sources.mackerel.expressions.evaluation import MetricPoints, required_windows
@@ -89,6 +90,14 @@ class ExpressionReader:
         }
         return ExpressionData(points, (*missing, *errors.values()), len(by_metric))
 
+    def similar_name(self, selector: Call) -> str:
+        """The name of another metric of the same host or service that is most like the selector's; "" without one. Raises MackerelError."""
+        owner, name = (str(argument) for argument in selector.arguments)
+        match selector.function:
+            case "host" | "service" as owner_kind if "*" not in name:
+                return closest(name, [other for other in self._all_names(owner_kind, owner) if other != name])
+        return ""
+
     def _fetch(self, key: tuple[Metric, Window]) -> Sequence[Point]:
         metric, window = key
         read = self._api.host_metrics if metric.owner_kind == "host" else self._api.service_metrics
@@ -122,10 +131,12 @@ class ExpressionReader:
     def _names(self, owner_kind: Literal["host", "service"], owner: str, pattern: str) -> Sequence[str]:
         if "*" not in pattern:
             return (pattern,)
-        read = self._api.host_metric_names if owner_kind == "host" else self._api.service_metric_names
-        names = self._cached((owner_kind, owner), lambda: read(owner))
         matches = re.compile(re.escape(pattern).replace(r"\*", r"[^.]*")).fullmatch
-        return sorted(filter(matches, names))
+        return sorted(filter(matches, self._all_names(owner_kind, owner)))
+
+    def _all_names(self, owner_kind: Literal["host", "service"], owner: str) -> Sequence[str]:
+        read = self._api.host_metric_names if owner_kind == "host" else self._api.service_metric_names
+        return self._cached((owner_kind, owner), lambda: read(owner))
 
     def _cached(self, key: object, read: Callable[[], Sequence[ResultT]]) -> Sequence[ResultT]:
         with self._lock:

@@ -8,6 +8,7 @@ import pytest
 from domain import Criterion, Window
 from domain.config.criteria import Margin
 from messages.errors.config import format_config_issue
+from messages.errors.sources import format_problem
 from sources.mackerel.client import MackerelApi
 from sources.mackerel.criteria import MackerelCriteria, expression_issues
 from tests.factories.config_issues import own_table
@@ -125,6 +126,24 @@ def test_the_check_has_a_line_for_each_side(api: MackerelApi, photo: dict[str, A
         ("uploads", "up", 60),
         ("uploads", "never_reported", None),
     ]
+
+
+def test_the_check_names_what_a_metric_may_have_been_renamed_to(api: MackerelApi, photo: dict[str, Any]) -> None:
+    photo["upload.ecs.count"] = photo["upload.ecs"]
+    check = source(api, {"canary": "service(photo, upload.ecs.cuont)"}).check()[-1]
+    assert check.problem and check.problem.detail == "upload.ecs.count"
+    message = format_problem(check.problem)
+    assert message.text == (
+        "Mackerel has no value of this metric: uploads: service(photo, upload.ecs.cuont). "
+        "The most similar name there now: `upload.ecs.count`."
+    )
+    assert message.next_step == "If it was renamed, correct the criterion's expression in migration.toml."
+
+
+def test_the_check_of_a_metric_without_a_value_for_an_hour_is_stale(api: MackerelApi, photo: dict[str, Any]) -> None:
+    photo["upload.ecs"] = {NOON - 71 * 60: 5.0}
+    checks = source(api, {}).check()
+    assert [(check.state, check.newest_age_s) for check in checks[1:]] == [("up", 60), ("stale", 71 * 60)]
 
 
 def test_an_error_in_an_expression_has_its_key_and_its_place() -> None:

@@ -118,8 +118,7 @@ def _discovery_table(discovery: Discovery) -> RenderableType:
         lines.append(Text(str(text.NO_PAIRS if discovery.dashboards else text.NO_DASHBOARDS), FAINT))
     for dashboard in discovery.dashboards:
         lines.append(plain(text.of_dashboard(dashboard), FAINT).append(f"  {dashboard.link}"))
-    for monitor in discovery.monitors:
-        lines.append(plain(text.of_expression_monitor(monitor), FAINT))
+    lines += (plain(text.of_expression_monitor(item), FAINT) for item in discovery.monitors)
     for graph in discovery.unread:
         lines.append(plain(text.unread(graph.title, graph.dashboard, graph.reason), FAINT).append(f"  {graph.link}"))
     return Group(*lines)

@@ -59,6 +59,7 @@ messages: $(RUN) ## Extract all texts into the catalogues of messages/locale/, c
 
 lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=--upgrade for the newest)
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
+	$(LOCK) $(ARGS) requirements-otel.in --output-file requirements-otel.txt
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 
 sbom: $(DEV) ## Write the locked packages as a CycloneDX bill of materials (SBOM=sbom.json)

@@ -29,6 +29,7 @@ from archive import ArchiveError, SourceState
 from domain import ConfigurationError
 from domain.files import PRIVATE_UMASK
 from domain.logs import configure_logging
+from domain.tracing import configure_tracing
 from messages.server import REACHABLE_FROM_OUTSIDE
 from ui import app_context, layout
 from ui.assets import ASSETS
@@ -189,6 +190,7 @@ def _prepare() -> None:
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     """Opens the app contexts before the first request, so that collection starts. The pages show errors."""
     configure_logging(default_level="INFO")  # again: the server has installed its handlers by now
+    configure_tracing(os.environ)
     try:
         await asyncio.to_thread(_prepare)
     except (ConfigurationError, ArchiveError) as error:

@@ -11,6 +11,7 @@ from domain import Clock, Migration, Window, utc_now
 from domain.window import merge_windows
 from sources.base import MetricSource
 from sources.registry import Sources
+from sources.tracing import traced
 from sources.triggers import JobDiscovery, TriggerSource
 
 HORIZON_MINUTES = 62 * 24 * 60  # about as long as a migration, so that both schedulers are included
@@ -54,7 +55,7 @@ class BatchCollector(Collector):
         """Reads the triggers, if due. Returns the seconds until the next poll. Raises ArchiveError."""
         if wait_s := self._acquire_slot(source.name, "triggers", POLL_INTERVAL_S):
             return wait_s
-        self._archive.events.save_triggers(source.snapshot(), source.name)
+        self._archive.events.save_triggers(traced(source.name, "triggers", source.snapshot), source.name)
         return float(POLL_INTERVAL_S)
 
 

@@ -23,8 +23,9 @@ from domain import Clock, Migration, Window, utc_now
 from domain.config.releases import ReleaseSpan
 from domain.decision import RoutesState
 from domain.window import DAY_S, HOUR_S, MINUTE_S
-from sources.base import ANSWERING_STATES, EventSource, HistorySource, MetricSource, Problem, TrafficSource
+from sources.base import ANSWERING_STATES, Events, EventSource, HistorySource, MetricSource, Problem, TrafficSource
 from sources.registry import Sources
+from sources.tracing import traced
 from sources.window_latency import WindowLatencySource
 
 MAX_PENDING_WINDOWS = 32  # the oldest requests are dropped
@@ -313,7 +314,7 @@ class Collector:
         interval_s = self.config.traffic_interval_s
         if wait_s := self._acquire_slot(source.name, "traffic", interval_s):
             return wait_s
-        self._archive.events.save_snapshot(source.snapshot(), source.name)
+        self._archive.events.save_snapshot(traced(source.name, "traffic", source.snapshot), source.name)
         return float(interval_s)
 
     def poll_events(self, source: EventSource) -> float:
@@ -321,13 +322,13 @@ class Collector:
         if isinstance(source, HistorySource):
             return self._poll_event_history(source)
         for window in self._pending_windows(source.name):
-            self._archive.events.save_events(source.events(window), source.name)
+            self._archive.events.save_events(_events(source, window), source.name)
             self._complete(source.name, window)
         wait_s = self._acquire_slot(source.name, "events", self.config.events_interval_s)
         if wait_s:
             return min(wait_s, self._poll_past_events(source))
         horizon = self._horizon(self._clock())
-        self._archive.events.save_events(source.events(horizon), source.name)
+        self._archive.events.save_events(_events(source, horizon), source.name)
         return 0.0 if self._backfills else float(self.config.events_interval_s)
 
     def _poll_past_events(self, source: EventSource) -> float:
@@ -345,7 +346,7 @@ class Collector:
         if wait_s := self._acquire_slot(source.name, "event_backlog", EVENT_BACKFILL_INTERVAL_S):
             return wait_s
         newest = missing[-1]
-        events = source.events(Window(max(newest.start, newest.end - BACKLOG_CHUNK_S), newest.end))
+        events = _events(source, Window(max(newest.start, newest.end - BACKLOG_CHUNK_S), newest.end))
         self._archive.events.save_events(events, source.name, keep_missing=True)
         if events.complete:
             return 0.0
@@ -365,7 +366,7 @@ class Collector:
         window_due = fetch.backlog if wait_s else fetch.newest
         if window_due is None:
             return wait_s
-        events = source.events(window_due)
+        events = _events(source, window_due)
         self._archive.events.save_events(events, source.name, keep_missing=True)
         if not events.complete:
             self._retry_at[source.name] = now + EVENTS_RETRY_AFTER_S
@@ -426,6 +427,10 @@ class Collector:
         with self._condition:
             if window in self._pending.get(key, ()):
                 self._pending[key].remove(window)
+
+
+def _events(source: EventSource, window: Window) -> Events:
+    return traced(source.name, "events", partial(source.events, window))
 
 
 def _latency_key(source_name: str) -> str:

@@ -10,6 +10,7 @@ from archive import ArchiveError, ArchiveProblem
 from archive.db.source_row import Role
 from domain.durations import DurationHistogram
 from domain.trace import current_reference, start_reference
+from domain.tracing import Span, span
 from sources.base import Problem
 
 ARCHIVE_RETRY_S = 15.0
@@ -77,24 +78,27 @@ class PollTask:
         After an unexpected exception the wait doubles each time, up to MAX_BACKOFF_S.
         """
         started = self.due_at = time.monotonic()
-        start_reference()
-        wait_s = self._run(migration, started)
+        reference = start_reference()
+        with span("poll", source=self.source, role=self.role, name=migration, log_reference=reference) as current:
+            wait_s = self._run(migration, started, current)
         ended = time.monotonic()
         self.durations.add(ended - started)
         self.due_at = ended + wait_s
         return wait_s
 
-    def _run(self, migration: str, started: float) -> float:
+    def _run(self, migration: str, started: float, current: Span) -> float:
         fields: dict[str, object] = {"source": self.source, "role": self.role, "migration": migration}
         try:
             wait_s = self.poll()
         except ArchiveError as error:
             self.archive_problem = error.problem
+            current.fail(error.kind)
             fields |= {"kind": error.kind, "duration_s": time.monotonic() - started}
             logger.warning("archive unavailable", extra=fields)
             return ARCHIVE_RETRY_S
         except Exception as error:
             self.n_failures += 1
+            current.fail(type(error).__name__)
             detail = f"{type(error).__name__}: {error} (log reference {current_reference()})"
             self.failure = Problem("internal_error", self.source, f"poll {self.role}", detail=detail)
             wait_s = float(min(MIN_BACKOFF_S * 2 ** (self.n_failures - 1), MAX_BACKOFF_S))

@@ -31,6 +31,7 @@ from commands.shared.output import echo, echo_text, live_display, message_lines,
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration
 from domain.hosts import is_loopback
+from domain.tracing import configure_tracing
 from messages import numbers, states, times
 from messages import recording as text
 from messages.errors.config import format_config_issue
@@ -60,6 +61,7 @@ def record(
     token = os.environ.get("GATE_TOKEN", "").strip()
     if not token and not is_loopback(metrics_host):
         raise typer.BadParameter(str(text.METRICS_NEED_A_TOKEN), param_hint="--metrics-host")
+    configure_tracing(os.environ)
     configuration = startup.load_all_or_exit(config, demo, migration_name, as_json=as_json)
     for report in startup.invalid_reports(configuration):
         echo_text("\n".join(str(message_lines(format_config_issue(issue))) for issue in report.config_issues), err=True)

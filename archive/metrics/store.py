@@ -27,6 +27,7 @@ from archive.metrics.write_buffer import WriteBuffer
 from domain import Clock, Series, Window
 from domain.series import any_series, is_not_hourly, is_request_count
 from sources.base import SERIES_PROBLEMS, MetricSource, Problem
+from sources.tracing import traced
 from sources.window_latency import WindowLatency, WindowLatencySource
 
 SeriesFilter = Callable[[Series], bool]
@@ -316,7 +317,7 @@ class MetricStore:
         for request in plan.remaining[: job.max_pulls]:
             if result.pulls and not lease.renew():
                 break
-            pull = source.pull(request.window, request.series)
+            pull = traced(source.name, "metrics", partial(source.pull, request.window, request.series))
             result = replace(
                 result,
                 pulls=result.pulls + 1,

@@ -81,7 +81,7 @@ def read_deployments(context: CommandContext) -> DeploymentsReport:
     latest = archive.events.latest_traffic()
     load = fleet_load(archive, migration, metrics.name, until=provisional_from(migration, now.timestamp()))
     traffic, state = latest[0] if latest else None, archive.events.deployment_state()
-    view = deployments_view(state, traffic, load, now=int(now.timestamp()))
+    view = deployments_view(migration, state, traffic, load, now=int(now.timestamp()))
     names = {source.name for source in context.sources.events} & {"ecs", "codedeploy"}
     problems = context.problems_where(lambda state: state.source in names)
     return DeploymentsReport(now, view, problems, waits_now(migration, state))

@@ -73,13 +73,12 @@ class TaskSet:
 class Wait:
     """A point at which a deployment waits for a command. `id`: of ECS's hook of type PAUSE, or CodeDeploy's READY_WAIT or TERMINATION_WAIT.
 
-    `expires_at`: when `on_timeout` happens (epoch seconds); None: unknown. `deployment_arn`: of ECS's deployment.
+    `expires_at`: when `on_timeout` happens (epoch seconds); None: unknown.
     """
 
     id: str
     expires_at: int | None = None
     on_timeout: TimeoutAction = ""
-    deployment_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +110,7 @@ class Deployment:
     error: str = ""  # "ALARM_ACTIVE: One or more alarms …"
     waits: tuple[Wait, ...] = ()
     link: str = ""
+    arn: str = ""  # of ECS
 
     @property
     def outcome(self) -> Outcome:

@@ -282,6 +282,8 @@ def _healthy_targets(readiness: RollbackReadiness) -> str:
 
 def rollback_command_title(readiness: RollbackReadiness, migration: Migration) -> str:
     """What the command does, and whose requests it leaves on the canary."""
+    if readiness.of_deployment:
+        return str(WAIT_ENDS["roll_back"])
     title = _("Route 100% to {label}").format(label=migration.fleets.baseline.label)
     if not readiness.unchanged_rules:
         return title

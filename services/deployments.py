@@ -1,12 +1,12 @@
 """The state of services and deployments, whether a deployment could start, and whether the baseline could take all traffic."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.deployments.health import DeploymentIssue, deployment_issues, stage_started_at
 from analysis.deployments.preflight import Preflight, preflights
 from analysis.deployments.rollback import FleetLoad, RollbackReadiness, rollback_readiness
-from analysis.deployments.waits import WaitingDeployment, waiting_deployments
+from analysis.deployments.waits import WaitingDeployment, stop_command, waiting_deployments
 from archive.events.deployment_state import PastState
 from domain import FLEETS, FleetName, Migration, Traffic
 from domain.deployments import Deployment, DeploymentState, EcsService
@@ -33,12 +33,16 @@ class DeploymentsView:
 
 
 def deployments_view(
-    state: DeploymentState | None, traffic: Traffic | None, load: FleetLoad | None, *, now: int
+    migration: Migration, state: DeploymentState | None, traffic: Traffic | None, load: FleetLoad | None, *, now: int
 ) -> DeploymentsView:
     """The view at `now` (epoch seconds). `load` (services.rollback.fleet_load) is used only with `traffic`."""
     if traffic is None:
         return DeploymentsView(state, (), None)
     readiness = rollback_readiness(traffic, load or FleetLoad(None, None, None))
+    release = _running_release(migration, state)
+    if readiness and readiness.command and release:
+        command = stop_command(release, region=_region(migration))
+        readiness = replace(readiness, command=command, of_deployment=True, unchanged_rules=())
     return DeploymentsView(state, preflights(traffic, state, now=now), readiness)
 
 
@@ -66,7 +70,18 @@ def configured_fleets(migration: Migration) -> tuple[FleetName, ...]:
 
 def waits_now(migration: Migration, state: DeploymentState | None) -> tuple[WaitingDeployment, ...]:
     """Every wait of the running deployments, with its commands."""
-    return waiting_deployments(state, region=migration.aws.region if migration.aws else "")
+    return waiting_deployments(state, region=_region(migration))
+
+
+def _region(migration: Migration) -> str:
+    return migration.aws.region if migration.aws else ""
+
+
+def _running_release(migration: Migration, state: DeploymentState | None) -> Deployment | None:
+    """The deployment that is the release, while it runs."""
+    id_ = migration.release.id if migration.release else ""
+    deployments = state.deployments if state else ()
+    return next((deployment for deployment in deployments if deployment.running and deployment.id == id_), None)
 
 
 @dataclass(frozen=True, slots=True)

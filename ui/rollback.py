@@ -22,7 +22,9 @@ def read_deployments(
 ) -> DeploymentsView:
     """The deployments and the readiness for a rollback. `until`: a final minute (epoch seconds). Raises ArchiveError."""
     load = _load(app, source, until) if weights else None
-    return deployments_view(app.archive.events.deployment_state(), weights, load, now=int(now.timestamp()))
+    return deployments_view(
+        app.migration, app.archive.events.deployment_state(), weights, load, now=int(now.timestamp())
+    )
 
 
 def _load(app: AppContext, source: str, until: int) -> FleetLoad:

@@ -46,6 +46,7 @@ class FleetLoad:
 class RollbackReadiness:
     """Whether the baseline could take 100 %. Loads are requests per minute and healthy target: current, expected with all traffic, and the maximum
     so far. `command`: the AWS CLI commands for the rollback, one for each rule that names both fleets, a line between them; "" if unknown or not needed.
+    `of_deployment`: it rolls back a running deployment instead, which would set the weights again.
     `unchanged_rules`: those that still send requests to the canary after the command. `empty_groups`: the target groups (names) of the baseline
     that would get traffic and have no healthy target."""
 
@@ -57,6 +58,7 @@ class RollbackReadiness:
     expected_load: float | None = None
     max_load: float | None = None
     command: str = ""
+    of_deployment: bool = False
     unchanged_rules: tuple[Rule, ...] = ()
     empty_groups: tuple[str, ...] = ()
 

@@ -38,20 +38,35 @@ def waiting_deployments(state: DeploymentState | None, *, region: str = "") -> t
 
 def wait_commands(deployment: Deployment, wait: Wait, region: str) -> tuple[WaitCommand, ...]:
     if deployment.system == "ecs":
-        return _hook_commands(wait)
-    options = [("--region", region)] if region else []
-    options += [("--deployment-id", deployment.id)]
-    go_on = aws_command("deploy continue-deployment", *options, ("--deployment-wait-type", wait.id))
-    stop = aws_command("deploy stop-deployment", *options, ("--auto-rollback-enabled", ""))
+        return _hook_commands(deployment.arn, wait.id)
+    options = (*_of_codedeploy(deployment, region), ("--deployment-wait-type", wait.id))
     end: WaitEnd = "terminate" if wait.id == "TERMINATION_WAIT" else "continue"
-    return WaitCommand(end, go_on), WaitCommand("roll_back", stop)
+    return (
+        WaitCommand(end, aws_command("deploy continue-deployment", *options)),
+        WaitCommand("roll_back", stop_command(deployment, region=region)),
+    )
 
 
-def _hook_commands(wait: Wait) -> tuple[WaitCommand, ...]:
+def stop_command(deployment: Deployment, *, region: str = "") -> str:
+    """The command that rolls a running deployment back; "" if its ARN is unknown."""
+    if deployment.system == "codedeploy":
+        return aws_command(
+            "deploy stop-deployment", *_of_codedeploy(deployment, region), ("--auto-rollback-enabled", "")
+        )
+    of_ecs = ("--service-deployment-arn", deployment.arn), ("--stop-type", "ROLLBACK")
+    return aws_command("ecs stop-service-deployment", *of_ecs) if deployment.arn else ""
+
+
+def _of_codedeploy(deployment: Deployment, region: str) -> tuple[tuple[str, str], ...]:
+    of_deployment = ("--deployment-id", deployment.id)
+    return (("--region", region), of_deployment) if region else (of_deployment,)
+
+
+def _hook_commands(deployment_arn: str, hook_id: str) -> tuple[WaitCommand, ...]:
     """Each with its action: without one, ECS continues."""
-    if not wait.id or not wait.deployment_arn:
+    if not hook_id or not deployment_arn:
         return ()
-    options = ("--service-deployment-arn", wait.deployment_arn), ("--hook-id", wait.id)
+    options = ("--service-deployment-arn", deployment_arn), ("--hook-id", hook_id)
     ends: tuple[tuple[WaitEnd, str], ...] = (("continue", "CONTINUE"), ("roll_back", "ROLLBACK"))
     return tuple(
         WaitCommand(end, aws_command("ecs continue-service-deployment", *options, ("--action", action)))

@@ -193,6 +193,7 @@ def parse_deployment(
         rolled_back_by=_short_name(rollback.get("serviceRevisionArn", "")),
         error="; ".join(_failure_reasons(payload)),
         waits=tuple(_parse_waits(payload)),
+        arn=payload.get("serviceDeploymentArn", ""),
         link=_service_url(aws, target.name),
     )
     if not deployment.running or not stage:
@@ -208,7 +209,6 @@ def _parse_waits(deployment: Mapping[str, Any]) -> Iterator[Wait]:
                 hook.get("hookId", ""),
                 epoch_seconds(hook.get("expiresAt")),
                 _TIMEOUT_ACTIONS.get(hook.get("timeoutAction", ""), ""),
-                deployment.get("serviceDeploymentArn", ""),
             )
 
 

@@ -112,6 +112,7 @@ def _deployment(release: ScriptedRelease, now: int) -> Deployment:
         stage=stages[-1].name if stages else "",
         stages=stages,
         waits=_waits(release, now) if is_running else (),
+        arn=f"{_ARN_PREFIX}/{_id(release)}",
         task_sets=(
             _task_set(release.revision, "target", release.group, weight, release.commit),
             _task_set(release.previous, "source", release.old_group, 100 - weight),
@@ -140,7 +141,7 @@ def _waits(release: ScriptedRelease, now: int) -> tuple[Wait, ...]:
     if paused_s < 0:
         return ()
     expires_at = now - paused_s + (paused_s // _PAUSE_TIMEOUT_S + 1) * _PAUSE_TIMEOUT_S
-    return (Wait("hook-before-100", expires_at, "roll_back", f"{_ARN_PREFIX}/{_id(release)}"),)
+    return (Wait("hook-before-100", expires_at, "roll_back"),)
 
 
 def _task_set(revision: int, status: str, group: str, weight: int, commit: str = "") -> TaskSet:

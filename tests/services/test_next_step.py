@@ -26,7 +26,8 @@ ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)
 NOW = ANCHOR + timedelta(minutes=17)
 NOW_S = int(NOW.timestamp())
 PHASE = Window(NOW_S - 3 * 3600, NOW_S)
-HOOK = Wait("hook-1", None, "roll_back", "arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/c/s/d-1")
+HOOK = Wait("hook-1", None, "roll_back")
+ARN = "arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/c/s/d-1"
 HALF = make_traffic(make_rule(ec2=500, blue=0, green=500))
 
 
@@ -118,7 +119,9 @@ def test_no_step_during_a_deployment(
 def test_a_release_that_waits_for_approval_is_continued(
     archive: Archive, migration: Migration, evaluation: Evaluation, release: str, waits: tuple[Wait, ...], reason: str
 ) -> None:
-    deployment = Deployment("ecs", "d-1", "canary", "IN_PROGRESS", NOW_S - 60, task_definition="web:43", waits=waits)
+    deployment = Deployment(
+        "ecs", "d-1", "canary", "IN_PROGRESS", NOW_S - 60, task_definition="web:43", waits=waits, arn=ARN
+    )
     revision = Revision("web:43", "photo-ecs-green")
     of_release = migration.model_copy(
         update={"release": Release(release, "s", "c/s", "canary", "ecs", 0, None, "running", revision, revision)}

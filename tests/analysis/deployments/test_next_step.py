@@ -158,8 +158,8 @@ def test_what_forbids_a_step(
 
 
 def test_a_deployment_that_waits_for_approval_is_the_next_step_once_it_is_decided() -> None:
-    wait = Wait("hook-1", None, "roll_back", "arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/c/s/d-1")
-    paused = Deployment("ecs", "d-1", "canary", "IN_PROGRESS", 0, waits=(wait,))
+    arn = "arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/c/s/d-1"
+    paused = Deployment("ecs", "d-1", "canary", "IN_PROGRESS", 0, waits=(Wait("hook-1", None, "roll_back"),), arn=arn)
     (item,) = waiting_deployments(DeploymentState(0, deployments=(paused,)))
     step = obstacle(SPLIT, CONTINUE, "web:42", item)
     assert step and (step.reason, step.is_change, step.ecspresso) == ("continue_deployment", True, "ecspresso continue")

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.deployments.waits import WaitingDeployment, waiting_deployments
+from analysis.deployments.waits import WaitingDeployment, stop_command, waiting_deployments
 from domain.deployments import Deployment, DeploymentState, Wait
 
 NOW = 1_790_000_000
 ARN = "arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/photo/web/abc123"
-PAUSED = Deployment("ecs", "abc123", "canary", "IN_PROGRESS", NOW, waits=(Wait("hook-1", NOW, "roll_back", ARN),))
+PAUSED = Deployment("ecs", "abc123", "canary", "IN_PROGRESS", NOW, waits=(Wait("hook-1", NOW, "roll_back"),), arn=ARN)
 READY = Deployment("codedeploy", "d-43", "canary", "Ready", NOW, waits=(Wait("READY_WAIT", None, "stop"),))
 
 
@@ -29,10 +29,17 @@ def test_a_hook_is_ended_with_its_action() -> None:
     assert commands(item) == [("continue", [*continue_, "CONTINUE"]), ("roll_back", [*continue_, "ROLLBACK"])]
 
 
-@pytest.mark.parametrize("wait", [Wait("", None, "", ARN), Wait("hook-1")])
-def test_without_the_hook_or_its_deployment_there_is_no_command(wait: Wait) -> None:
-    (item,) = waits(replace(PAUSED, waits=(wait,)))
+@pytest.mark.parametrize("deployment", [replace(PAUSED, waits=(Wait(""),)), replace(PAUSED, arn="")])
+def test_without_the_hook_or_its_deployment_there_is_no_command(deployment: Deployment) -> None:
+    (item,) = waits(deployment)
     assert item.commands == ()
+
+
+def test_a_running_deployment_of_ecs_is_stopped_by_a_rollback() -> None:
+    words = shlex.split(stop_command(PAUSED).replace("\\\n", ""))
+    assert words[:3] == ["aws", "ecs", "stop-service-deployment"]
+    assert words[-4:] == ["--service-deployment-arn", ARN, "--stop-type", "ROLLBACK"]
+    assert stop_command(replace(PAUSED, arn="")) == ""
 
 
 @pytest.mark.parametrize(("id_", "end"), [("READY_WAIT", "continue"), ("TERMINATION_WAIT", "terminate")])
@@ -48,7 +55,7 @@ def test_a_wait_of_codedeploy_is_ended_by_its_type(id_: str, end: str) -> None:
 
 
 def test_a_command_is_quoted_for_a_shell() -> None:
-    (item,) = waits(replace(PAUSED, waits=(Wait("hook; reboot", None, "", ARN),)))
+    (item,) = waits(replace(PAUSED, waits=(Wait("hook; reboot"),)))
     assert "hook; reboot" in commands(item)[0][1]
 
 

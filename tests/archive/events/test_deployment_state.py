@@ -92,7 +92,7 @@ def test_a_list_keeps_the_time_of_its_own_source(archive: Archive):
 
 
 def test_a_window_has_the_states_that_were_read_in_it(archive: Archive):
-    waiting = replace(NEW, status="IN_PROGRESS", ended=None, waits=(Wait("hook-1", NOON + 86_400, "roll_back", "arn"),))
+    waiting = replace(NEW, status="IN_PROGRESS", ended=None, waits=(Wait("hook-1", NOON + 86_400, "roll_back"),))
     for second, deployment in ((0, NEW), (60, waiting), (180, waiting), (240, OLD)):
         save_state(archive, "ecs", second, DeploymentState(0, deployments=(deployment,)))
     read = archive.events.deployment_states(minute_window(2, 3))

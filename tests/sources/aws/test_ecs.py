@@ -203,8 +203,8 @@ def test_pausing_hook_waits_for_approval(
     result = create_source(server).events(HOUR)
     assert result.deployment_state
     (deployment,) = result.deployment_state.deployments
-    arn = f"{ECS_ARN_PREFIX}service-deployment/{CLUSTER}/{SERVICE}/abc123"
-    assert deployment.waits == (Wait("approve", expires_at, on_timeout, arn),)
+    assert deployment.waits == (Wait("approve", expires_at, on_timeout),)
+    assert deployment.arn == f"{ECS_ARN_PREFIX}service-deployment/{CLUSTER}/{SERVICE}/abc123"
     assert deployment.stage == "PRE_PRODUCTION_TRAFFIC_SHIFT"
 
 

@@ -122,4 +122,4 @@ def test_the_running_release_is_paused_before_its_last_step_and_stays_so() -> No
         assert (paused.running, paused.stage, wait.on_timeout) == (True, "PRE_PRODUCTION_TRAFFIC_SHIFT", "roll_back")
         left_s = (wait.expires_at or 0) - int((ANCHOR + timedelta(hours=hours)).timestamp())
         assert 0 < left_s <= 86_400
-        assert wait.deployment_arn.endswith(f":service-deployment/photo/search/{paused.id}")
+        assert paused.arn.endswith(f":service-deployment/photo/search/{paused.id}")

@@ -16,7 +16,7 @@ from ui.live.waits import waits_section
 NOW_S = int(NOW.timestamp())
 PAUSED = Deployment(
     "ecs", "abc", "canary", "IN_PROGRESS", NOW_S - 3600, task_definition="web:43", stage="PRE_PRODUCTION_TRAFFIC_SHIFT",
-    waits=(Wait("hook-1", NOW_S + 3600, "roll_back", "arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/c/s/abc"),),
+    waits=(Wait("hook-1", NOW_S + 3600, "roll_back"),), arn="arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/c/s/abc",
 )  # fmt: skip
 Show = Callable[..., str]
 

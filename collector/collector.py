@@ -160,7 +160,9 @@ class Collector:
         return (*states, *failed.values())
 
     def _aged(self, state: SourceState) -> SourceState:
-        """The state, "down" if a running task of its source and role should have renewed it by now."""
+        """The state, "down" if a running task of its source and role should have renewed it by now: not of a release that has ended."""
+        if self.config.release and self.config.release.end is not None:
+            return state
         age_s = self._clock().timestamp() - state.checked_at
         running = (task for task in self.tasks if self._is_running and task.due_at is not None)
         task = next((task for task in running if (task.source, task.role) == (state.source, state.role)), None)

@@ -139,9 +139,11 @@ def judged_requests(judgement: Judgement) -> dict[FleetName, int | None]:
     return {requests.fleet: requests.count for requests in judgement.fleets}
 
 
-def about(share: float | None, length_s: int) -> str:
-    """ "50:50 for 6h 10m"."""
+def about(share: float | None, length_s: int, *, ended: str = "") -> str:
+    """ "50:50 for 6h 10m"; of an unknown share "last 24h", or the time span `ended` of what is over."""
     duration = times.duration(length_s)
+    if share is None and ended:
+        return ended
     if share is None:
         return _("last {duration}").format(duration=duration)
     return _("{split} for {duration}").format(split=f"{100 - share * 100:g}:{share * 100:g}", duration=duration)

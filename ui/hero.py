@@ -82,9 +82,8 @@ def hero_section(
 
 def decision_hero(evaluation: Evaluation, status: CurrentStatus, traffic: str = "", *, note: str = "") -> Markup:
     """The decision with its reasons as links, the phase, and a chip for each criterion, the routes and the alerts. `status`: of now."""
-    judgement, phase, decided = evaluation.judgement, evaluation.phase, evaluation.decision
-    reasons, as_of = _reasons(evaluation), _as_of(evaluation)
-    about = parity.about(phase.canary_share if phase else None, evaluation.length_s)
+    judgement, decided = evaluation.judgement, evaluation.decision
+    reasons, as_of, about = _reasons(evaluation), _as_of(evaluation), about_phase(evaluation)
     hidden = reasons[MAX_REASONS : MAX_REASONS + MAX_HIDDEN_REASONS]
     return render(
         "hero.hero",
@@ -156,6 +155,13 @@ def _reasons(evaluation: Evaluation) -> list[tuple[str, str]]:
         shown = alarms.detail(alarm, evaluation.labels) if alarm else sentence
         urls[shorten(shown, MAX_REASON_CHARS)] = reason_url(reason, evaluation)
     return list(urls.items())
+
+
+def about_phase(evaluation: Evaluation) -> str:
+    """ "50:50 for 6h 10m": the weights, and for how long they were judged."""
+    phase, window = evaluation.phase, evaluation.window
+    ended = times.span(window.starts_at, window.ends_at, evaluation.zone) if phase and phase.is_over else ""
+    return parity.about(phase.canary_share if phase else None, evaluation.length_s, ended=ended)
 
 
 def criteria_chips(evaluation: Evaluation) -> Iterator[Chip]:

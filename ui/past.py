@@ -6,7 +6,7 @@ from markupsafe import Markup
 from analysis.parity.incidents import Incident
 from domain import FleetName, Migration
 from domain.decision import DecisionReason
-from messages import decision, parity, verdicts
+from messages import decision, verdicts
 from messages import hero as hero_text
 from messages import past as text
 from reports.judgement_json import shown_reasons
@@ -14,7 +14,7 @@ from reports.templating import render
 from services.evaluation import Evaluation
 from ui.decision import incident_url, reason_url
 from ui.favicon import favicon
-from ui.hero import MAX_HIDDEN_REASONS, MAX_REASONS, budget_chips, criteria_chips, routes_chip
+from ui.hero import MAX_HIDDEN_REASONS, MAX_REASONS, about_phase, budget_chips, criteria_chips, routes_chip
 from ui.verdicts import TONES
 
 
@@ -32,7 +32,7 @@ def past_hero(evaluation: Evaluation, *, note: str = "") -> Markup:
         reasons=more[:MAX_REASONS],
         hidden_reasons=more[MAX_REASONS : MAX_REASONS + MAX_HIDDEN_REASONS],
         more=decision.more(len(more) - MAX_REASONS),
-        about=parity.about(phase.canary_share, evaluation.length_s) if phase else "",
+        about=about_phase(evaluation) if phase else "",
         chips=[
             *criteria_chips(evaluation),
             routes_chip(evaluation, reason_url(DecisionReason("routes_pending"), evaluation)),

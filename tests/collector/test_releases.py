@@ -191,6 +191,9 @@ def test_a_release_that_is_viewed_stays_open_when_it_is_complete_until_it_is_ano
         collection.update()
     assert collection.opened == (viewed,), "that of the running one is closed"
     assert viewed.is_complete(released.clock())
+    assert [state.state for state in viewed.source_states()] == ["up"]
+    released.now += 24 * HOUR
+    assert [state.state for state in viewed.source_states()] == ["up"], "nothing is read of it any more"
 
 
 def test_a_release_is_opened_and_closed_without_the_lock(

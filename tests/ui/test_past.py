@@ -114,3 +114,12 @@ def test_the_tab_has_the_range_and_the_mark(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(st, "set_page_config", lambda **options: config.update(options))
     show_past_in_tab(MIGRATION, "22 Nov 19:00–20:00 JST", "▲ ECS slow", "Parity")
     assert config["page_title"] == "22 Nov 19:00–20:00 JST · ▲ ECS slow — Parity — Photo service"
+
+
+def test_what_is_over_at_unknown_weights_has_its_own_time_span() -> None:
+    phase = Phase(Window(0, 7200), None, "deployment", number=1, outcome="rolled_back")
+    evaluation = of_range(phase=phase, window=Window(600, 7200), data_until=7200)
+    assert "1 Jan 09:10–11:00 JST" in ParsedHtml(past_hero(evaluation)).text
+    assert "last 1h 50m" not in past_hero(evaluation)
+    running = replace(evaluation, phase=replace(phase, outcome="running"))
+    assert "last 1h 50m" in past_hero(running)

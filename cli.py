@@ -20,6 +20,7 @@ from commands.retrospective import retrospective
 from commands.shared.command_groups import CommandGroups
 from commands.shared.exit_codes import GateCommand
 from commands.step import step
+from commands.trace import trace
 from commands.watch import watch
 from commands.weights import weights
 from domain.logs import configure_logging, print_exception
@@ -31,6 +32,7 @@ from messages import cli as text
 from messages import next_step as next_step_text
 from messages import releases as releases_text
 from messages import retrospective as retrospective_text
+from messages import trace as trace_text
 
 app = typer.Typer(
     cls=CommandGroups,
@@ -71,6 +73,7 @@ app.command(help=str(text.WEIGHTS), rich_help_panel=watch_group)(weights)
 app.command(help=str(text.DEPLOYMENTS), rich_help_panel=watch_group)(deployments)
 app.command(help=str(releases_text.COMMAND), rich_help_panel=watch_group)(releases)
 app.command(help=str(access_logs.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(endpoints)
+app.command(help=str(trace_text.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(trace)
 app.command(help=str(batch_text.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(batches)
 app.command(help=str(text.JUDGE), cls=GateCommand, rich_help_panel=str(text.DECIDE_GROUP))(judge)
 app.command("next", help=str(next_step_text.COMMAND), rich_help_panel=str(text.DECIDE_GROUP))(next_step)

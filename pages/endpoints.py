@@ -30,7 +30,7 @@ from ui.controls import (
     set_query,
     window_control,
 )
-from ui.endpoints import ingest_progress, route, table, view
+from ui.endpoints import ingest_progress, route, table, trace, view
 from ui.endpoints.latency import heatmap_section
 from ui.endpoints.url import (
     DEFAULT_WINDOW,
@@ -53,9 +53,10 @@ def render() -> None:
     layout.demo_banner(app.migration)
     with suppress(ArchiveError):  # shown by the fragment
         now = utc_now()
-        window = _window(app, _params(app, now), now)
-        ingest_progress.request_ingest(app, window)
-        ingest_progress.wait_for_ingest(app, window)
+        if _params(app, now).trace is None:
+            window = _window(app, _params(app, now), now)
+            ingest_progress.request_ingest(app, window)
+            ingest_progress.wait_for_ingest(app, window)
     fragment(partial(_content, app))
 
 
@@ -73,14 +74,19 @@ def _content(app: AppContext) -> None:
     now, interval_s = utc_now(), REFRESH_S
     params = _params(app, now)
     with suppress(ArchiveError):
-        if ingest_progress.is_ingesting(app, _window(app, params, now)):
+        if params.trace is None and ingest_progress.is_ingesting(app, _window(app, params, now)):
             interval_s = INGEST_REFRESH_S
     heartbeat(interval_s, now=now.timestamp())
     page_actions(str(text.COPIED), follow_link)
     with layout.archive_state(app.migration, app.archive, str(text.ENDPOINTS_TITLE)):
+        if params.trace is not None and app.trace_lookups:
+            trace.trace_page(app, app.trace_lookups, params.trace, now=now)
+            return
         window = _window(app, params, now)
         ingest_progress.request_ingest(app, window)
         _results(app, params, window, now)
+        if app.trace_lookups and params.route is None:
+            trace.entry_section(app, now=now)
 
 
 def _results(app: AppContext, params: EndpointsParams, window: Window, now: datetime) -> None:

@@ -51,6 +51,7 @@ REQUESTS: Mapping[str, _Request] = {
     "check": _Request(lambda problem, _: (Health(problem.source, "check", "failed", 0.0, problem),)),
     "files": _Request(lambda problem, *_: LogListing(problems=(problem,))),
     "download": _Request(lambda problem, *_: problem, raises=(OSError,)),
+    "find_lines": _Request(lambda *_: ()),
     "check_limits": _Request(lambda problem, *_: problem),
     "count": _Request(lambda problem, *_: problem, raises=(OSError,)),
     "count_day": _Request(lambda problem, *_: problem, raises=(OSError,)),

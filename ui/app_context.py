@@ -30,6 +30,7 @@ from services.board import Board, BoardRow, ReleaseBoard, read_row
 from services.gate import GateRecorder, GateThread
 from services.metrics import MetricsTarget
 from services.releases import collected_releases, read_releases, release_issue, release_migration
+from services.trace import TraceLookups
 from sources import registry
 from sources.base import MetricSource
 from ui.controls import chosen_migration
@@ -56,11 +57,14 @@ class AppContext:
     parent: "AppContext | None" = None
     background_routes: BackgroundRoutes = field(init=False)
     release_board: ReleaseBoard = field(init=False)
+    trace_lookups: TraceLookups | None = field(init=False)  # None without access logs
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "background_routes", BackgroundRoutes(self.archive, self.migration))
         board = ReleaseBoard(self.archive, self.migration, self.source_names[0])
         object.__setattr__(self, "release_board", board)
+        lookups = TraceLookups(self.sources.logs, self.migration) if self.sources.logs else None
+        object.__setattr__(self, "trace_lookups", lookups)
 
     @property
     def batch_source_names(self) -> frozenset[str]:
@@ -97,6 +101,8 @@ class AppContext:
         """Stops the collectors and closes the archives."""
         self.background_routes.stop()
         self.release_board.stop()
+        if self.trace_lookups:
+            self.trace_lookups.stop()
         for collector in self.collectors:
             collector.stop()
         if self.batches:

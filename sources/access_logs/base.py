@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from domain import Arn, Window
+from domain.trace_ids import TraceId
 from sources.access_logs.counter import LogCounts
 from sources.access_logs.filenames import LogFile, is_other_log, overlaps, printable, window_of_name
+from sources.access_logs.log_line import LogLine
 from sources.base import Health, Problem, ProblemKind, check_result
 
 SOURCE = "access_logs"
@@ -55,6 +57,13 @@ class RemoteCounter(LogSource, Protocol):
     def count(self, files: Sequence[LogFile]) -> LogCounts | Problem:
         """The counts of some files of a listing, with the stats of each file in their order."""
         ...
+
+
+@runtime_checkable
+class LineFinder(LogSource, Protocol):
+    """Finds the lines of a request without a download."""
+
+    def find_lines(self, file: LogFile, trace_id: TraceId) -> tuple[LogLine, ...]: ...
 
 
 @runtime_checkable

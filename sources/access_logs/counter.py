@@ -29,7 +29,7 @@ MAX_BATCH_FILES = 64  # each has its own thread
 MEMORY_LIMIT_MB = 128
 _CHUNK_BYTES = 1 << 20  # decompressed at once; also the capacity of a pipe
 # What isal raises for damaged gzip files.
-_GZIP_ERRORS: Any = (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
+GZIP_ERRORS: Any = (igzip.BadGzipFile, isal_zlib.IsalError, zlib.error)
 
 FileProblem = Literal["cut_off", "damaged", "not_a_log", "unreadable"]
 
@@ -233,12 +233,12 @@ def decompress(path: Path, destination: Path) -> DecompressedFile:
                 fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _CHUNK_BYTES)
         try:
             with path.open("rb") as file:
-                for chunk in _decompressed_chunks(file):
+                for chunk in decompressed_chunks(file):
                     for text in lines.feed(chunk):
                         _write_all(out, text)
         except EOFError:
             problem = "cut_off"
-        except _GZIP_ERRORS:
+        except GZIP_ERRORS:
             problem = "damaged"
         except OSError as error:
             if error.filename != str(path):
@@ -258,7 +258,8 @@ def _write_all(out: FileIO, data: bytes | memoryview) -> None:
         remaining = remaining[out.write(remaining) :]
 
 
-def _decompressed_chunks(file: BufferedReader) -> Iterator[bytes]:
+def decompressed_chunks(file: BufferedReader) -> Iterator[bytes]:
+    """The content of a file, gzip or plain. Raises EOFError if it is truncated, and GZIP_ERRORS."""
     is_gzip = file.peek(2)[:2] == b"\x1f\x8b"
     gzip_file: Any = igzip.GzipFile  # untyped
     with gzip_file(fileobj=file) if is_gzip else contextlib.nullcontext(file) as lines:

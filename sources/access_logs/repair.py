@@ -42,7 +42,7 @@ def repair_line(line: str) -> str | None:
     The fields decide, not their number: a line is damaged if its fields do not look like what they are, or if it is unclear which of two
     target groups is its own.
     """
-    fields = _valid_fields(split_fields(line)) or _valid_fields(_split_unescaped(line))
+    fields = valid_fields(split_fields(line)) or valid_fields(_split_unescaped(line))
     if fields is None:
         return None
     request = fields[12].replace('\\"', "\\x22").replace('"', "\\x22")
@@ -51,7 +51,7 @@ def repair_line(line: str) -> str | None:
     return " ".join((*bare[:12], f'"{request}"', '"-"', *bare[14:]))
 
 
-def _valid_fields(fields: list[str]) -> list[str] | None:
+def valid_fields(fields: list[str]) -> list[str] | None:
     """The first FIELDS, "-" for missing ones; None if they are not those of an access-log line."""
     known, later = fields[: len(FIELDS)], fields[len(FIELDS) :]
     if len(known) < MIN_FIELDS or any(_ARN_PART in text for text in later):

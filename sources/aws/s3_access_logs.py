@@ -1,6 +1,8 @@
 """Access logs in S3, in the bucket named by the load balancer's attributes. Files are downloaded through a cache."""
 
 import contextlib
+import fcntl
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,16 +76,24 @@ class S3Logs:
         return attributes["access_logs.s3.bucket"], attributes.get("access_logs.s3.prefix", "")
 
     def download(self, file: LogFile) -> Path | Problem:
-        """The cached file, downloaded first if necessary; resumes partial downloads. Raises OSError if the disk is full."""
+        """The cached file, downloaded first if necessary; resumes partial downloads. Raises OSError if the disk is full.
+
+        A file that another thread or process downloads is waited for.
+        """
         if path := self._cache.get(file):
             return path
         self._cache.reserve(file.size)
         partial = self._cache.partial_path(file)
+        with partial.open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self._cache.get(file) or self._download(file, partial)
+
+    def _download(self, file: LogFile, partial: Path) -> Path | Problem:
         problem = Problem("bad_reply", self.name, GET_PERMISSION, file.key)
         for _ in range(_MAX_DOWNLOAD_ATTEMPTS):
             size_before = _size_on_disk(partial)
             if size_before >= file.size:  # left by another file of this name
-                partial.unlink(missing_ok=True)
+                os.truncate(partial, 0)
                 size_before = 0
             try:
                 self.save_object(self._bucket, file.key, partial, offset=size_before, max_bytes=file.size - size_before)

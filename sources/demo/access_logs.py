@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from domain import Window
 from domain.log_counts import COUNTS, EXAMPLES, LOG_BUCKET_RATIO, LOG_BUCKETS_FROM_MS, NO_STATUS, UNANSWERED_MS
+from domain.trace_ids import TraceId
 from domain.window import HOUR_S, MINUTE_S
 from sources.access_logs.base import LogListing
 from sources.access_logs.counter import FileStats, LogCounts
 from sources.access_logs.filenames import FILE_INTERVAL_S, LogFile
+from sources.access_logs.log_line import LogLine
 from sources.base import Problem
 from sources.demo.base import DemoSource
 from sources.demo.metrics import Floats, Ints, LatencyDistributions, request_outcomes, uniform
@@ -82,7 +85,7 @@ _RANDOM_STREAM = 4000  # above those of metrics.py
 
 
 class DemoLogs(DemoSource):
-    """A RemoteCounter: a file every five minutes, counted from the scenario."""
+    """A RemoteCounter and LineFinder: a file every five minutes, counted from the scenario."""
 
     name = "demo_logs"
 
@@ -97,6 +100,15 @@ class DemoLogs(DemoSource):
         """Not supported."""
         return Problem("not_found", self.name, "read", file.key)
 
+    def find_lines(self, file: LogFile, trace_id: TraceId) -> tuple[LogLine, ...]:
+        """A request that was sent at the time of the id. The random part decides all about it; if it begins with 0, the line was not delivered.
+
+        If it begins with 1, it was sent to HTTP:80 first, which redirects.
+        """
+        if file.window is None or not file.window.start <= trace_id.ts < file.window.end:
+            return ()
+        return tuple(_requests_of_id(self._scenario, trace_id))
+
     def count(self, files: Sequence[LogFile]) -> LogCounts:
         windows = [file.window for file in files if file.window]
         starts = [np.arange(window.start, window.end, MINUTE_S, dtype=np.int64) for window in windows]
@@ -105,6 +117,51 @@ class DemoLogs(DemoSource):
         lines = [int(n[(minute >= window.start) & (minute < window.end)].sum()) for window in windows]
         stats = (FileStats(file.key, n_lines, n_lines) for file, n_lines in zip(files, lines, strict=True))
         return LogCounts(counts, examples, tuple(stats))
+
+
+def _requests_of_id(scenario: Scenario, trace_id: TraceId) -> Iterator[LogLine]:
+    digits = trace_id.text.rpartition("-")[2]
+    if digits.startswith("0"):
+        return
+    counts, _ = _simulate_requests(scenario, np.array([trace_id.ts // MINUTE_S * MINUTE_S]))
+    position = int(int(digits[1:13], 16) / 2**48 * pc.sum(counts["n"]).as_py())
+    row = int(np.searchsorted(np.cumsum(counts["n"].to_numpy()), position, side="right"))
+    request = counts.slice(row, 1).to_pylist()[0]
+    u = int(digits[13:], 16) / 2**44
+    route = next(item for item in DEMO_ROUTES if (item.host, item.route) == (request["host"], request["route"]))
+    path = _example_path(route, u)
+    if digits.startswith("1"):
+        at = trace_id.ts + 0.1
+        yield LogLine(
+            at, at, "http", route.method, route.host, path, route.route, "", "", 301, None, None, None, None, "redirect"
+        )
+    created = trace_id.ts + 0.2
+    target_s = request["latency_ms"] / 1000 if request["latency_ms"] >= 0 else None
+    yield LogLine(
+        ts=created + (target_s or 0.0) + 0.001,
+        created=created,
+        type="h2",
+        method=request["method"],
+        host=request["host"],
+        path=path,
+        route=request["route"],
+        target_group=request["target_group"],
+        target=_example_target(request["target_group"], u),
+        elb_status=request["elb_status"],
+        target_status=None if request["target_status"] == NO_STATUS else request["target_status"],
+        request_s=0.001 if request["target_group"] else None,
+        target_s=target_s,
+        response_s=None if target_s is None else 0.0,
+        actions="forward",
+    )
+
+
+def _example_path(route: DemoRoute, u: float) -> str:
+    return route.path.format(n=int(1e6 * u), hex=f"{int(2**52 * u):016x}")
+
+
+def _example_target(group: str, u: float) -> str:
+    return f"10.0.{10 if group == EC2 else 11}.{20 + 7 * int(4 * u)}:8080" if group else ""
 
 
 def _file(window: Window) -> LogFile:
@@ -213,13 +270,9 @@ def _examples(counts: pa.Table, route: Ints) -> pa.Table:
     rows = rows[rank < EXAMPLES_PER_MINUTE]
     u = uniform((u[rows] * 2**40).astype(np.int64), _RANDOM_STREAM + 1)
     examples = counts.take(pa.array(rows))
-    paths = [
-        DEMO_ROUTES[index].path.format(n=int(1e6 * x), hex=f"{int(2**52 * x):016x}")
-        for index, x in zip(route[rows], u, strict=True)
-    ]
+    paths = [_example_path(DEMO_ROUTES[index], x) for index, x in zip(route[rows], u, strict=True)]
     targets = [
-        f"10.0.{10 if group == EC2 else 11}.{20 + 7 * int(4 * x)}:8080" if group else "-"
-        for group, x in zip(examples["target_group"].to_pylist(), u, strict=True)
+        _example_target(group, x) or "-" for group, x in zip(examples["target_group"].to_pylist(), u, strict=True)
     ]
     columns = {name: examples[name] for name in EXAMPLES.names if name in examples.column_names}
     columns |= {"ts": pa.array(minute[rows] + 60 * u), "path": pa.array(paths), "target": pa.array(targets)}

@@ -1,5 +1,6 @@
 """The Endpoints page in a browser: opened first, a route by its URL, filters, a reload, dark, on a phone, and without logs."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,25 @@ def test_a_route_has_a_url_with_its_times_codes_and_lines(demo_server: Dashboard
     dashboard.page.get_by_role("button", name="All routes").click()
     wait_for_counts(dashboard)
     assert dashboard.query_params == {}
+
+
+def test_a_request_is_found_by_its_trace_id(demo_server: DashboardServer, open_page: OpenPage) -> None:
+    dashboard = open_subpage(open_page, demo_server, "/endpoints?trace=<script>alert(1)</script>")
+    expect(dashboard.page.get_by_text("Not a trace id.")).to_be_visible()
+    sent_at = int(time.time()) - 3600
+    field = dashboard.page.get_by_label("Trace id")
+    field.fill(f"Root=1-{sent_at:08x}-1bf92f3577b34da6a3ce929d")
+    field.press("Enter")
+    expect(dashboard.page.locator(".traced")).to_contain_text("2 requests with this trace id: load balancer itself: 1")
+    rows = dashboard.page.locator(".traced-lines tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("301 (ALB) · redirect")
+    assert "?" not in rows.nth(1).inner_text()
+    dashboard.page.get_by_role("button", name="All routes").click()
+    wait_for_counts(dashboard)
+    assert dashboard.query_params == {}
+    dashboard.page.get_by_text("A request with a new trace id").click()
+    expect(dashboard.page.get_by_text("By the header rule: X-Canary: ecs")).to_be_visible()
 
 
 def test_filters_are_in_the_url(demo_server: DashboardServer, open_page: OpenPage) -> None:

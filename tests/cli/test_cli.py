@@ -118,7 +118,7 @@ def test_the_general_help_lists_each_command_once_under_a_heading() -> None:
     listed = run("--help", columns=80).stdout.partition("Show this message and exit.\n\n")[2]
     groups = {block.splitlines()[0]: re.findall(r"(?m)^  (\w+)  +\S", block) for block in listed.strip().split("\n\n")}
     assert groups == {
-        "Watch:": ["watch", "weights", "deployments", "releases", "endpoints", "batches"],
+        "Watch:": ["watch", "weights", "deployments", "releases", "endpoints", "trace", "batches"],
         "Decide:": ["judge", "next"],
         "Evidence:": ["report", "retrospective", "note"],
         "Set up:": ["doctor", "import"],

@@ -48,6 +48,7 @@ NAMES = (
     "host",
     "status",
     "route",
+    "trace",
 )
 NAMES += ("page", "map", "job", "embed")
 TIMES = st.datetimes().map(lambda time: f"{time.isoformat(timespec='minutes')}Z") | st.sampled_from(

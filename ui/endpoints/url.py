@@ -24,6 +24,7 @@ STATUSES = ("2xx", "3xx", "4xx", "5xx")
 LINK_PARAMS = ("window", "from", "to", "method", "host", "status", "map", "q", "verdict", "sort")
 SORT_COLUMNS = ("route", "requests", "errors", "difference", "p95")
 MAX_PARAM_LENGTH = 300
+MAX_TRACE_LENGTH = 1000  # of a header with a trace id
 MAX_PAGE_DIGITS = 6
 
 
@@ -33,6 +34,7 @@ class EndpointsParams:
 
     `range_clipped`: the range of the URL is longer than MAX_WINDOW_MINUTES or ends in the future; `fixed_window` is what remains of it.
     `search`: a part of the routes' names; `verdict`, `sort`: None for all, and for the worst first.
+    `trace`: the trace id of one request, as it was entered; None without one.
     `page`: of the table of routes, from 1; there may be fewer pages.
     """
 
@@ -47,6 +49,7 @@ class EndpointsParams:
     search: str = ""
     verdict: Verdict | None = None
     sort: Sort | None = None
+    trace: str | None = None
 
     def window(self, phase: Window, *, now: datetime) -> Window:
         """The window to show, up to the newest complete log file. "phase": at most the last day of the current phase."""
@@ -87,6 +90,7 @@ def parse_endpoints_params(query_params: Mapping[str, str], *, zone: ZoneInfo, n
         search=search.strip(),
         verdict=next((item for item in VERDICTS if item == verdict), None),
         sort=sort,
+        trace=query_params.get("trace", "")[:MAX_TRACE_LENGTH] or None,
     )
 
 

@@ -363,6 +363,7 @@ def _check_deployment_row(row: Row) -> None:
 def _check_deployment(deployment: Deployment) -> None:
     times = [deployment.created, deployment.started, deployment.ended, deployment.rollback_at]
     times += [at for stage in deployment.stages for at in (stage.began, stage.ended)]
+    times += [wait.expires_at for wait in deployment.waits]
     if any(at is not None and not 0 <= at <= LATEST_S for at in times):
         raise _InvalidError("body, time")
     if deployment.link and not deployment.link.startswith(("https://", "http://")):

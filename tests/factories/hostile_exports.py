@@ -292,6 +292,9 @@ HOSTILE: dict[str, Spoil] = {
     "a priority of 5,000 digits": set_body("traffic_snapshot", first_rule(priority="9" * 5_000)),
     "rules that are no list": set_body("traffic_snapshot", lambda body: body | {"rules": 1}),
     "a deployment in the year 10000": set_body("deployment_state", first_deployment(created=FAR)),
+    "a deployment that waits until the year 10000": set_body(
+        "deployment_state", first_deployment(waits=[{"id": "READY_WAIT", "expires_at": FAR}])
+    ),
     "a deployment with a link that runs": set_body("deployment_state", first_deployment(link="javascript:alert(1)")),
     "a deployment with another id": set_body("deployment", lambda body: body | {"id": "d-2"}),
     "a deployment of another time": set_value("deployment", "created", NOON - 1),

@@ -41,10 +41,10 @@ from ui.server.gate import Gate
 from ui.server.memory import configure_allocator, return_freed_memory
 from ui.server.metrics import MetricsEndpoint
 from ui.server.recent_read import LIVENESS_WAIT_S, RecentRead
-from ui.server.request_guard import HEALTH_CHECKS, RequestGuard
+from ui.server.request_guard import HEALTH_CHECKS, METRICS_PATH, RequestGuard
 from ui.server.scripts import KeptScripts
 from ui.server.small_fonts import SmallFonts
-from ui.server.token_guard import METRICS_PATH, TokenGuard
+from ui.server.token_guard import TokenGuard
 
 # Streamlit needs inline styles, eval and blobs; nothing needs another host.
 SECURITY_HEADERS = {

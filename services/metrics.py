@@ -24,7 +24,7 @@ from domain.durations import DurationHistogram
 from services.recorded_decision import GateState, parse_body, read_state, why_unusable
 from sources.base import ANSWERING_STATES
 
-# By name: what it is, and its labels. In the order of docs/metrics.md.
+# By name: what it is, and its labels. What else a migration records, such as notifications, gets its rows here, and a function beside `_add_sources`.
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "migration_decision": (
         "1 for the decision that the gate answers with now, 0 for the others.",
@@ -180,7 +180,7 @@ def _add_sources(families: _Families, target: MetricsTarget) -> None:
 
 
 def metrics_registry(recorded: RecordedState) -> CollectorRegistry:
-    """All metrics of a process. Whatever else the program is to report has its collector registered here."""
+    """All metrics of a process."""
     registry = CollectorRegistry()
     registry.register(recorded)
     ProcessCollector(registry=registry)

@@ -15,6 +15,7 @@ from messages import server as text
 from ui.server.asgi import ASGIApp, Receive, Scope, Send, header_values
 
 HEALTH_CHECKS = ("/healthz", "/readyz", "/_stcore/health")
+METRICS_PATH = "/metrics"
 STREAMLIT_PREFIX = "/_stcore/"
 # The endpoints of Streamlit that its pages use, by the first part of their path; those that `expose` adds, and that AGENT_API=1 adds.
 USED_ENDPOINTS = frozenset({"health", "host-config", "stream", "bidi-components"})
@@ -45,8 +46,8 @@ def check_request(scope: Scope, settings: ServerSettings | None, *, agent_api: b
     host = parse_host_port(hosts[0]) if len(hosts) == 1 else None
     if _is_from_another_site(scope, host):
         return Refusal(403, text.another_site(str(host) if host else ""))
-    # Load balancers address their health checks to an IP address, or in HTTP/1.0 to none. DNS rebinding needs a name.
-    if scope["path"] in HEALTH_CHECKS and (not hosts or (host and is_ip_address(host.host))):
+    # Load balancers address their health checks to an IP address, or in HTTP/1.0 to none, and so may scrapers. DNS rebinding needs a name.
+    if scope["path"] in (*HEALTH_CHECKS, METRICS_PATH) and (not hosts or (host and is_ip_address(host.host))):
         return None
     if host is None:
         return Refusal(400, str(text.INVALID_HOST))

@@ -4,9 +4,8 @@ from domain.bearer import has_token
 from domain.hosts import is_loopback, normalize_host
 from messages import gate as text
 from ui.server.asgi import ASGIApp, Receive, Scope, Send, header_values
-from ui.server.request_guard import AGENT_ENDPOINT, STREAMLIT_PREFIX, Refusal, send_refusal
+from ui.server.request_guard import AGENT_ENDPOINT, METRICS_PATH, STREAMLIT_PREFIX, Refusal, send_refusal
 
-METRICS_PATH = "/metrics"
 AGENT_API = f"{STREAMLIT_PREFIX}{AGENT_ENDPOINT}"
 FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 CHALLENGE = (b"www-authenticate", b'Bearer realm="dashboard"')

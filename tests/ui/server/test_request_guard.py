@@ -102,8 +102,8 @@ def test_no_host_several_hosts_or_an_invalid_one(host: list[str]) -> None:
     assert check_request(make_scope(host=host), LOOPBACK_ONLY) == NO_HOST
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/_stcore/health"])
-def test_a_load_balancers_health_check_is_answered(path: str) -> None:
+@pytest.mark.parametrize("path", ["/healthz", "/_stcore/health", "/metrics"])
+def test_a_health_check_or_a_scraper_may_use_an_ip_address(path: str) -> None:
     for host in ("10.1.2.3:8501", "[2001:db8::5]:8501", []):
         assert check_request(make_scope(path, host=host), LOOPBACK_ONLY) is None
     assert check_request(make_scope(path, host="evil.example"), LOOPBACK_ONLY) is not None

@@ -103,6 +103,7 @@ def _row_json(row: ReleaseRow) -> dict[str, Any]:
         "ended": iso_time(release.ended),
         "baseline": asdict(release.baseline),
         "canary": asdict(release.canary),
+        "shift": asdict(release.shift) if release.shift else None,
         "issue": row.issue,
         "evaluation": _evaluation_json(row.evaluation) if row.evaluation else None,
         "same_weight": _evaluation_json(row.same_weight) if row.same_weight else None,

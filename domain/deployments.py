@@ -82,6 +82,15 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedShift:
+    """How a deployment is configured to shift the traffic: `percent` of it first (canary), or in each step (linear), for `minutes`."""
+
+    kind: Literal["all_at_once", "canary", "linear"]
+    percent: float = 100.0
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """A deployment. Times are epoch seconds; `started` may be after `ended`, because CodeDeploy's clocks differ. Texts are external: escape them.
 
@@ -98,6 +107,7 @@ class Deployment:
     ended: int | None = None
     creator: str = ""
     configuration: str = ""  # CodeDeployDefault.ECSAllAtOnce, or ECS's strategy
+    shift: PlannedShift | None = None  # of `configuration`; None: rolling, or unknown
     task_definition: str = ""
     previous_task_definition: str = ""
     stage: str = ""  # the current one, while running

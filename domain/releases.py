@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.deployments import Deployment, DeploymentSystem, Outcome, TaskSet
+from domain.deployments import Deployment, DeploymentSystem, Outcome, PlannedShift, TaskSet
 from domain.series import FleetName
 
 # Why a release cannot be judged side by side.
@@ -31,7 +31,7 @@ class Revision:
 class Release:
     """A deployment of `service` ("cluster/service", or CodeDeploy's "application/group"). Times are epoch seconds; `ended`: None while it runs.
 
-    `reason`: why it failed or was rolled back, from AWS; "" without one.
+    `reason`: why it failed or was rolled back, from AWS; "" without one. `shift`: None if it is a rolling update, or unknown.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Release:
     canary: Revision
     link: str = ""
     reason: str = ""
+    shift: PlannedShift | None = None
 
     @property
     def running(self) -> bool:

@@ -47,7 +47,6 @@ OWN_EMPTY = lazy("No data in this window. See Data sources.")
 SOURCES_TITLE = lazy("Data sources")
 NEVER_SUCCEEDED = lazy("No successful response yet")
 TRAFFIC_TITLE = lazy("Traffic")
-WEIGHTS_NOT_RECORDED = lazy("The weights of this release were not recorded.")
 WEIGHTS_WITHOUT_AWS = lazy("Weights are read from AWS: add [aws] to migration.toml.")
 # Why a URL parameter was ignored, and its valid values.
 INVALID_PARAMS: dict[str, LazyText] = {
@@ -264,3 +263,10 @@ def silent_criterion(name: str, fleet: str, query: str) -> str:
         name=name, fleet=fleet, query=query
     )
     return f"{sentence} {SILENT_NEXT_STEP}"
+
+
+def weights_not_recorded(planned: str) -> str:
+    """Of a release. `planned`: "planned: 10% for 5 min, then 100%", or ""."""
+    if not planned:
+        return _("The weights of this release were not recorded.")
+    return _("The weights of this release were not recorded ({planned}).").format(planned=planned)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from analysis import Judgement
 from domain import FleetName
-from domain.deployments import Outcome
+from domain.config.releases import ReleaseSpan
+from domain.deployments import PlannedShift
 from domain.releases import Release, ReleaseIssue
-from messages import verdicts
+from messages import numbers, times, verdicts
 from messages.command_help import USAGE_ERROR, command_help
 from messages.deployments import OUTCOMES
 from messages.i18n import LazyText, _, lazy
@@ -39,6 +40,7 @@ ISSUES: dict[ReleaseIssue, LazyText] = {
 }
 
 
+WEIGHTS_NOT_RECORDED = lazy("weights not recorded")
 WEIGHTS_OF_THE_PAST = lazy(
     "The release has ended: the weights of now are those of a later one. `weights --history` has its own."
 )
@@ -50,9 +52,25 @@ def revisions(release: Release) -> str:
     return " → ".join(names)
 
 
-def opening(labels: Mapping[FleetName, str], span: str, outcome: Outcome) -> str:
-    """ "web:41 → web:42 · 21 Nov 14:00–14:48 JST · rolled back"."""
-    return f"{labels['baseline']} → {labels['canary']} · {span} · {OUTCOMES[outcome]}"
+def opening(labels: Mapping[FleetName, str], span: str, release: ReleaseSpan, *, is_recorded: bool) -> str:
+    """ "web:41 → web:42 · 21 Nov 14:00–14:48 JST · rolled back · planned: 10% for 5 min, then 100%"."""
+    opening = f"{labels['baseline']} → {labels['canary']} · {span} · {OUTCOMES[release.outcome]}"
+    parts = opening, shift(release.shift), "" if is_recorded else str(WEIGHTS_NOT_RECORDED)
+    return " · ".join(filter(None, parts))
+
+
+def shift(planned: PlannedShift | None) -> str:
+    """ "planned: 10% for 5 min, then 100%"; "" if it is unknown."""
+    if planned is None:
+        return ""
+    texts = {
+        "all_at_once": _("planned: 100% at once"),
+        "canary": _("planned: {share} for {duration}, then 100%"),
+        "linear": _("planned: {share} more every {duration}"),
+    }
+    return texts[planned.kind].format(
+        share=numbers.configured_share(planned.percent / 100), duration=times.duration(planned.minutes * 60)
+    )
 
 
 def outcome(release: Release) -> str:

@@ -78,6 +78,7 @@ def _release(migration: Migration, deployment: Deployment) -> Release:
         canary,
         deployment.link,
         deployment.reason or deployment.error,
+        deployment.shift,
     )
 
 
@@ -127,6 +128,7 @@ def release_migration(migration: Migration, release: Release) -> Migration:
         start=release.started,
         end=release.ended,
         outcome=release.outcome,
+        shift=release.shift,
     )
     logs = migration.access_logs
     return migration.model_copy(

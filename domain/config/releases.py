@@ -7,7 +7,7 @@ from pydantic import field_validator
 from domain.arn import Arn
 from domain.config.base import ConfigTable, Pair, parse_arn
 from domain.config.errors import config_error
-from domain.deployments import Outcome
+from domain.deployments import Outcome, PlannedShift
 from domain.window import MINUTE_S, Window
 
 
@@ -51,7 +51,10 @@ class Releases(ConfigTable):
 
 
 class ReleaseSpan(ConfigTable):
-    """The deployment that a migration was derived from: its slug, its key in the archive, its time (epoch seconds; None: it runs), and how it ended."""
+    """The deployment that a migration was derived from: its slug, its key in the archive, its time (epoch seconds; None: it runs), and how it ended.
+
+    `shift`: as it was configured; None if unknown.
+    """
 
     id: str
     slug: str
@@ -59,6 +62,7 @@ class ReleaseSpan(ConfigTable):
     start: int
     end: int | None = None
     outcome: Outcome = "running"
+    shift: PlannedShift | None = None
 
     def window(self, now: int) -> Window:
         """Its whole minutes up to `now` (epoch seconds), at least one."""

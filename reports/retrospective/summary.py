@@ -15,7 +15,8 @@ def opening(migration: Migration, outline: MigrationOutline, *, now: datetime) -
     if release := migration.release:
         window = release.window(outline.window.end)
         span = times.span(window.starts_at, window.ends_at, migration.zone, now=now)
-        return releases.opening(migration.labels, span, release.outcome)
+        is_recorded = outline.first_step is not None or outline.phases[0].canary_share is not None
+        return releases.opening(migration.labels, span, release, is_recorded=is_recorded)
     if outline.first_step is None:
         return text.opening(None, outline.window.ends_at, migration.zone, (), n_phases=0, n_rollbacks=0, now=now)
     shares = [phase.canary_share for phase in outline.phases if phase.canary_share is not None]

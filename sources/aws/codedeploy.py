@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from domain import FLEETS, Aws, Clock, FleetName, Migration, Window, utc_now
-from domain.deployments import Deployment, Stage, TaskSet, TrafficRoute, Wait, newest_first
+from domain.deployments import Deployment, PlannedShift, Stage, TaskSet, TrafficRoute, Wait, newest_first
 from domain.window import MINUTE_S
 from sources.aws.calls import ApiSession, ClientProvider, Operation
 from sources.aws.client import aws_of
@@ -36,6 +36,7 @@ _OPERATIONS: Mapping[str, Operation] = {
 }
 _ECS_OPERATIONS: Mapping[str, Operation] = {"DescribeTaskDefinition": Operation("taskDefinition")}
 # TaskDefinition: "arn:aws:ecs:…:task-definition/web:42" in an AppSpec, which may be JSON or YAML.
+_SHIFT = re.compile(r"CodeDeployDefault\.ECS(Canary|Linear)(\d+)Percent(?:Every)?(\d+)Minutes")
 _TASK_DEFINITION = re.compile(r"""["']?TaskDefinition["']?\s*:\s*["']?([^\s"',}]+)""")
 
 
@@ -169,12 +170,22 @@ def parse_deployment(payload: Mapping[str, Any], fleet: FleetName, aws: Aws) -> 
         ended=epoch_seconds(payload.get("completeTime")),
         creator=payload.get("creator", ""),
         configuration=payload.get("deploymentConfigName", ""),
+        shift=parse_shift(payload.get("deploymentConfigName", "")),
         rolls_back=rollback.get("rollbackTriggeringDeploymentId", ""),
         rolled_back_by=rollback.get("rollbackDeploymentId", ""),
         reason=rollback.get("rollbackMessage", ""),
         error=": ".join(part for part in (error.get("code", ""), error.get("message", "")) if part),
         link=console_url(aws, f"codesuite/codedeploy/deployments/{id_}"),
     )
+
+
+def parse_shift(configuration: str) -> PlannedShift | None:
+    """The shift of one of CodeDeploy's own configurations, whose name has its numbers; None of others."""
+    if configuration == "CodeDeployDefault.ECSAllAtOnce":
+        return PlannedShift("all_at_once")
+    if match := _SHIFT.fullmatch(configuration):
+        return PlannedShift("canary" if match[1] == "Canary" else "linear", float(match[2]), int(match[3]))
+    return None
 
 
 def parse_waits(payload: Mapping[str, Any], stages: Sequence[Stage]) -> tuple[Wait, ...]:

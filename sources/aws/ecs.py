@@ -8,6 +8,7 @@ from domain import FLEETS, Aws, Clock, Migration, Window, utc_now
 from domain.deployments import (
     Deployment,
     EcsService,
+    PlannedShift,
     ServiceEvent,
     Stage,
     Strategy,
@@ -182,6 +183,7 @@ def parse_deployment(
         started=epoch_seconds(payload.get("startedAt")),
         ended=epoch_seconds(payload.get("finishedAt") or payload.get("stoppedAt")),
         configuration=payload.get("deploymentConfiguration", {}).get("strategy", ""),
+        shift=_parse_shift(payload.get("deploymentConfiguration", {})),
         task_definition=definitions.get(payload.get("targetServiceRevision", {}).get("arn", ""), ""),
         previous_task_definition=next((definitions[arn] for arn in source_arns if definitions.get(arn)), ""),
         task_sets=tuple(
@@ -199,6 +201,17 @@ def parse_deployment(
     if not deployment.running or not stage:
         return deployment
     return replace(deployment, stage=stage, stages=(Stage(stage, payload.get("status", "")),))
+
+
+def _parse_shift(configuration: Mapping[str, Any]) -> PlannedShift | None:
+    match configuration.get("strategy"):
+        case "BLUE_GREEN":
+            return PlannedShift("all_at_once")
+        case "CANARY" if canary := configuration.get("canaryConfiguration"):
+            return PlannedShift("canary", canary.get("canaryPercent", 0.0), canary.get("canaryBakeTimeInMinutes", 0))
+        case "LINEAR" if linear := configuration.get("linearConfiguration"):
+            return PlannedShift("linear", linear.get("stepPercent", 0.0), linear.get("stepBakeTimeInMinutes", 0))
+    return None
 
 
 def _parse_waits(deployment: Mapping[str, Any]) -> Iterator[Wait]:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from domain import Window
-from domain.deployments import Deployment, EcsService, Stage, TaskSet, TrafficRoute, Wait
+from domain.deployments import Deployment, EcsService, PlannedShift, Stage, TaskSet, TrafficRoute, Wait
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.demo.scenario import RELEASE_GROUPS, RELEASE_SERVICE, ZONE, Scenario, ScenarioStep, local_epoch_s
 
@@ -107,6 +107,7 @@ def _deployment(release: ScriptedRelease, now: int) -> Deployment:
         started=release.start,
         ended=release.ended,
         configuration="CANARY",
+        shift=PlannedShift("canary", CANARY_PERCENT, BAKE_S // MINUTE_S),
         task_definition=new,
         previous_task_definition=old,
         stage=stages[-1].name if stages else "",

@@ -7,7 +7,7 @@ import pytest
 
 from domain import Migration, WeightChange, Window
 from domain.config.releases import ReleaseSpan
-from domain.deployments import Outcome
+from domain.deployments import Outcome, PlannedShift
 from reports.retrospective.summary import opening
 from services.phases import read_phases, settled_end
 from services.retrospective import build_retrospective, read_outline
@@ -80,6 +80,22 @@ def test_how_a_release_ended_is_in_its_retrospective(
     assert [(item.ts, item.share_before) for item in retrospective.rollbacks] == [(END, None)] * rollbacks
     assert outline.window.end == END, "not now: nothing of later is the release's own"
     assert str(outcome).replace("_", " ") in opening(migration, outline, now=NOW)
+
+
+@pytest.mark.parametrize(("changes", "known"), [((), False), (make_weight_changes()[:2], True)])
+def test_of_a_release_without_weights_its_retrospective_has_the_plan(
+    tmp_path: Path, changes: tuple[WeightChange, ...], known: bool
+) -> None:
+    migration = release_migration()
+    shift = {"shift": PlannedShift("linear", 12.5, 3)}
+    migration = migration.model_copy(
+        update={"release": migration.release and migration.release.model_copy(update=shift)}
+    )
+    with archived_migration(tmp_path, migration, weight_changes=changes) as archive:
+        outline = read_outline(archive, migration, "mackerel", now=NOW)
+        assert outline
+    text = opening(migration, outline, now=NOW)
+    assert text.endswith("planned: 12.5% more every 3 min" + ("" if known else " · weights not recorded"))
 
 
 def test_a_release_that_runs_is_final_up_to_a_while_ago() -> None:

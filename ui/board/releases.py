@@ -26,6 +26,7 @@ MAX_NAME_CHARS = 120
 @dataclass(frozen=True, slots=True)
 class ReleaseLine:
     """One release as the template has it. `urls`: of PAGES; () if it cannot be judged. `weight`: of the new revision while it runs, 0–1.
+    `shift`: as it was planned.
 
     Without an evaluation, `note` says why; with one, what else is to be known of it.
     """
@@ -40,6 +41,7 @@ class ReleaseLine:
     reasons: str = ""
     reason: str = ""
     weight: float | None = None
+    shift: str = ""
     commit: str = ""
     commit_url: str = ""
 
@@ -69,6 +71,7 @@ def release_line(
         shorten(" · ".join(shown_reasons(evaluation)), MAX_REASON_CHARS) if evaluation else "",
         shorten(release.reason, MAX_REASON_CHARS),
         _weight(deployment) if release.running and deployment else None,
+        releases.shift(release.shift),
         release.canary.tag,
         url if url.startswith("https://") else "",
     )

@@ -10,7 +10,7 @@ from analysis import SampleRatio
 from analysis.series.sample_ratio import SampleRatioVerdict
 from archive import SourceState
 from domain import FLEETS, FleetName, Migration, Rule, Traffic
-from messages import hero, numbers
+from messages import hero, numbers, releases
 from messages import live as text
 from messages import traffic as traffic_messages
 from messages.errors import sources
@@ -91,7 +91,8 @@ def _no_split(app: AppContext, status: TrafficStatus, facts: Sequence[TooltipFac
             observed = text.observed_only(
                 f"{labels[0]} {numbers.share(1 - share)} · {labels[1]} {numbers.share(share)}"
             )
-        missing = text.WEIGHTS_NOT_RECORDED if app.migration.release else text.WEIGHTS_WITHOUT_AWS
+        release = app.migration.release
+        missing = text.weights_not_recorded(releases.shift(release.shift)) if release else text.WEIGHTS_WITHOUT_AWS
         return render("hero.no_split", item=f"{missing} {observed}")
     problems = [
         sources.format_problem(problem)

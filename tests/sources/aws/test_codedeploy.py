@@ -9,9 +9,9 @@ from botocore.stub import Stubber
 
 from domain import Window
 from domain.config.releases import Releases
-from domain.deployments import Stage, TaskSet, TrafficRoute, Wait
+from domain.deployments import PlannedShift, Stage, TaskSet, TrafficRoute, Wait
 from domain.releases import revisions
-from sources.aws.codedeploy import CodeDeploy, parse_task_definition
+from sources.aws.codedeploy import CodeDeploy, parse_shift, parse_task_definition
 from tests.factories.deployments import NOON, clock, deployments_migration, no_retry_client
 from tests.fakes.deployments import (
     APPLICATION,
@@ -354,3 +354,17 @@ def test_images_are_read_for_links_to_commits(server: FakeDeployments) -> None:
     denied = CodeDeploy(linked, clock=clock, **clients).events(HOUR)
     assert [problem.operation for problem in denied.problems] == ["ecs:DescribeTaskDefinition"]
     assert denied.complete
+
+
+@pytest.mark.parametrize(
+    ("configuration", "shift"),
+    [
+        ("CodeDeployDefault.ECSAllAtOnce", PlannedShift("all_at_once")),
+        ("CodeDeployDefault.ECSCanary10Percent15Minutes", PlannedShift("canary", 10.0, 15)),
+        ("CodeDeployDefault.ECSLinear10PercentEvery3Minutes", PlannedShift("linear", 10.0, 3)),
+        ("our-ECSCanary10Percent15Minutes", None),
+        ("", None),
+    ],
+)
+def test_the_shift_is_that_of_a_configuration_of_codedeploy(configuration: str, shift: PlannedShift | None) -> None:
+    assert parse_shift(configuration) == shift

@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 
 from domain import Window
-from domain.deployments import EcsService, ServiceEvent, TimeoutAction, TrafficRoute, Wait
+from domain.deployments import EcsService, PlannedShift, ServiceEvent, TimeoutAction, TrafficRoute, Wait
 from sources.aws.ecs import Ecs
 from sources.base import Events
 from tests.factories.deployments import NOON, clock, deployments_migration, no_retry_client
@@ -331,3 +331,27 @@ def test_rolling_service_has_its_rollout(server: FakeDeployments) -> None:
         "web:41",
     )
     assert ecs_service.route == TrafficRoute((BLUE,))
+
+
+@pytest.mark.parametrize(
+    ("configuration", "shift"),
+    [
+        ({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}, PlannedShift("all_at_once")),
+        (
+            {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 0.5, "canaryBakeTimeInMinutes": 10}},
+            PlannedShift("canary", 0.5, 10),
+        ),
+        (
+            {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 12.5, "stepBakeTimeInMinutes": 3}},
+            PlannedShift("linear", 12.5, 3),
+        ),
+        ({"strategy": "CANARY"}, None),
+        ({"strategy": "ROLLING"}, None),
+        ({}, None),
+    ],
+)
+def test_the_shift_is_that_of_the_strategy(
+    server: FakeDeployments, configuration: dict[str, Any], shift: PlannedShift | None
+) -> None:
+    add_canary(server, deploymentConfiguration=configuration)
+    assert create_source(server).events(HOUR).deployments[0].shift == shift

@@ -8,7 +8,7 @@ import pytest
 from analysis import Judgement
 from archive import ArchiveProblem
 from domain import Window
-from domain.deployments import Deployment, TaskSet
+from domain.deployments import Deployment, PlannedShift, TaskSet
 from domain.releases import Release, Revision
 from reports.templating import render
 from services.evaluation import Evaluation
@@ -120,6 +120,17 @@ def test_live_shows_what_was_judged_of_a_release_that_is_over_and_now_of_one_tha
     assert over.urls[1] == "/parity?migration=photo-search-61"
     assert line_of(row=ReleaseRow(RELEASE, NOW, evaluation)).urls[0] == "/?migration=photo-search-61"
     assert "parity" in html_of(over)
+
+
+def test_a_release_has_the_shift_as_it_was_planned() -> None:
+    shifts = {
+        "planned: 20% for 5 min, then 100%": PlannedShift("canary", 20.0, 5),
+        "planned: 0.5% more every 1 min": PlannedShift("linear", 0.5, 1),
+        "planned: 100% at once": PlannedShift("all_at_once"),
+    }
+    for text, shift in shifts.items():
+        assert text in html_of(line_of(replace(OVER, shift=shift)))
+    assert "planned" not in html_of(line_of(OVER))
 
 
 def test_a_release_that_is_not_followed_says_so() -> None:

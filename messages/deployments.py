@@ -140,6 +140,14 @@ def waiting(item: WaitingDeployment, migration: Migration, *, now: datetime) -> 
     return f"{_waits_for(item)} {_countdown(item.wait, migration, now=now)}"
 
 
+def wait_in_short(wait: Wait, migration: Migration, *, now: datetime) -> str:
+    """How long it waits and what happens then, for a table."""
+    countdown = _countdown(wait, migration, now=now)
+    return (
+        countdown if wait.id == "TERMINATION_WAIT" else _("Waits for approval. {countdown}").format(countdown=countdown)
+    )
+
+
 def waited(item: WaitingDeployment, since: datetime, until: datetime, migration: Migration, *, now: datetime) -> str:
     """A wait of the past, with the time in which it was read."""
     return f"{times.span(since, until, migration.zone, now=now)}: {_waits_for(item)}"

@@ -9,7 +9,7 @@ from domain.deployments import Deployment, traffic_shift
 from domain.releases import Release
 from messages import board as text
 from messages import releases, times
-from messages.deployments import OUTCOMES
+from messages.deployments import OUTCOMES, wait_in_short
 from messages.errors.sources import format_archive_problem, shorten
 from messages.i18n import LazyText
 from reports.judgement_json import shown_reasons
@@ -69,7 +69,7 @@ def release_line(
         evaluation,
         _note(row) if is_followed else text.NOT_FOLLOWED,
         shorten(" · ".join(shown_reasons(evaluation)), MAX_REASON_CHARS) if evaluation else "",
-        shorten(release.reason, MAX_REASON_CHARS),
+        shorten(release.reason or _wait(migration, deployment, now), MAX_REASON_CHARS),
         _weight(deployment) if release.running and deployment else None,
         releases.shift(release.shift),
         release.canary.tag,
@@ -96,6 +96,12 @@ def _note(row: ReleaseRow | None) -> LazyText | str:
     if row.issue:
         return releases.ISSUES[row.issue]
     return "" if row.evaluation else text.NOT_READ
+
+
+def _wait(migration: Migration, deployment: Deployment | None, now: datetime) -> str:
+    """What a running deployment waits for; "" if it does not."""
+    waits = deployment.waits if deployment and deployment.running else ()
+    return wait_in_short(waits[0], migration, now=now) if waits else ""
 
 
 def _weight(deployment: Deployment) -> float | None:

@@ -11,7 +11,8 @@ from messages import deployments as text
 from reports.templating import render
 from services.deployments import past_waits, waits_now
 from ui.app_context import AppContext
-from ui.layout import note
+from ui.layout import format_ago, note
+from ui.live.deployments import MAX_STATE_AGE_S
 from ui.rollback import command_to_copy
 
 
@@ -25,10 +26,13 @@ def waits_section(app: AppContext, past: Window | None, *, now: datetime) -> Non
 
 
 def _waits_now(app: AppContext, *, now: datetime) -> None:
-    for number, item in enumerate(waits_now(app.migration, app.archive.events.deployment_state())):
+    state = app.archive.events.deployment_state()
+    is_old = state is not None and now.timestamp() - state.asked_at > MAX_STATE_AGE_S
+    age = f" ({text.read_age(format_ago(state.asked_at, now))})" if state and is_old else ""
+    for number, item in enumerate(waits_now(app.migration, state)):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"wait_{number}"):
             with st.container(width="stretch"):
-                st.html(_line(text.waiting(item, app.migration, now=now)))
+                st.html(_line(text.waiting(item, app.migration, now=now) + age))
             if not item.commands:
                 continue
             popover = st.popover(

@@ -8,7 +8,7 @@ import pytest
 from analysis import Judgement
 from archive import ArchiveProblem
 from domain import Window
-from domain.deployments import Deployment, PlannedShift, TaskSet
+from domain.deployments import Deployment, PlannedShift, TaskSet, Wait
 from domain.releases import Release, Revision
 from reports.templating import render
 from services.evaluation import Evaluation
@@ -66,6 +66,16 @@ def test_a_running_release_has_the_weight_of_its_new_revision_and_links_to_its_p
         "/parity?migration=photo-search-61",
         "/retrospective?migration=photo-search-61",
     )
+
+
+def test_a_running_release_says_what_its_deployment_waits_for() -> None:
+    at = int(NOW.timestamp()) + 2 * 3600
+    paused = replace(SHIFT, waits=(Wait("hook-1", at, "roll_back"),))
+    assert line_of(deployment=paused).reason.startswith("Waits for approval. 2h left: ECS rolls it back at ")
+    ending = replace(SHIFT, waits=(Wait("TERMINATION_WAIT", at, "terminate"),))
+    assert line_of(deployment=ending).reason.startswith("2h left: the old tasks are terminated at ")
+    assert line_of(deployment=SHIFT).reason == ""
+    assert line_of(OVER, deployment=replace(paused, status="ROLLBACK_SUCCESSFUL")).reason == "alarm"
 
 
 def test_a_release_that_is_over_has_its_duration_and_the_reason_but_no_weight() -> None:

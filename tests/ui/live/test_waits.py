@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -44,6 +45,12 @@ def test_a_hook_has_its_stage_and_countdown(show: Show) -> None:
     text = show(PAUSED)
     assert "Deployment of web:43 waits at PRE_PRODUCTION_TRAFFIC_SHIFT for approval (hook hook-1)." in text
     assert "1h left: ECS rolls it back at " in text
+
+
+def test_an_old_state_says_when_it_was_read(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "(read" not in show(PAUSED)
+    monkeypatch.setattr("tests.ui.live.test_waits.NOW", NOW + timedelta(minutes=10))
+    assert show().endswith("(read 10 min ago)")
 
 
 def test_nothing_is_shown_of_a_deployment_that_does_not_wait(show: Show) -> None:

@@ -42,10 +42,11 @@ test-fast: $(DEV) $(MO) ## Run the tests that need no browser, PostgreSQL or Jav
 coverage: $(DEV) $(MO) ## Run all tests and report the branch coverage of the program
 	$(PROGRAMS) $(PYTEST) --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
 
-lint: $(DEV) typecheck ## Check format, style, types and the direction of imports
+lint: $(DEV) typecheck ## Check format, style, types, the direction of imports and the Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 typecheck: $(DEV) ## Check the types
 	$(BIN)/mypy

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 # A poll of nothing takes milliseconds, one of an API a second, and counting logs up to an hour.
-BOUNDS_S = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+BOUNDS_S = (0.05, 0.25, 1.0, 5.0, 30.0, 300.0, 3600.0)
 
 
 @dataclass(slots=True)

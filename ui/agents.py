@@ -51,7 +51,13 @@ def chart_as_text(chart: bytes) -> tuple[str, pd.DataFrame]:
         values = values[~values.index.duplicated()]
         # A line may be drawn in parts, as one that is provisional at its end.
         columns[name] = columns[name].combine_first(values) if name in columns else values
-    table = pd.DataFrame(columns).sort_index(ascending=False).round(4).reset_index(names=content["texts"]["time"])
+    table = (
+        pd.DataFrame(columns)
+        .sort_index(ascending=False)
+        .astype(float)
+        .round(4)
+        .reset_index(names=content["texts"]["time"])
+    )
     return str(content["alt"]), table
 
 

@@ -26,7 +26,7 @@ def table_of(*traces: dict[str, object]) -> pd.DataFrame:
 
 def test_each_line_is_a_column_and_the_newest_time_comes_first() -> None:
     table = table_of(
-        line("EC2", [0.1, 0.2], unit="percent"),
+        line("EC2", [0.1, 0.2], unit="percent") | {"y": np.array([0.1, 0.2], "f4")},
         line("ECS", [0.3, nan], unit="percent"),
         line("ECS − EC2", [0.2, 0.123456], unit="points", panel="Difference"),
     )

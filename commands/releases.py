@@ -19,10 +19,13 @@ from domain.releases import Release
 from messages import decision
 from messages import releases as text
 from reports.formats import local_minute
-from reports.judgement_json import decision_json, iso_time, migration_json, pick, problems_json
+from reports.judgement_json import decision_json, iso_time, migration_json, pick, problems_json, window_json
+from reports.releases import not_judged
 from services.evaluation import Evaluation
 from services.releases import (
+    ComparedHours,
     ReleaseRow,
+    SameWeight,
     compared_hours,
     read_release_row,
     read_releases,
@@ -81,8 +84,9 @@ def _fetch(context: CommandContext, release: Release, now: datetime) -> None:
         if derived.release and context.metrics.name in metrics:
             window = derived.release.window(int(now.timestamp()))
             archive.of(derived).metrics.fill(window, metrics[context.metrics.name], now=now)
-    elif issue == "not_parallel" and (hours := compared_hours(archive, migration, release, now=now)):
-        for window in hours[1:]:
+    elif issue == "not_parallel":
+        hours = compared_hours(archive, migration, release, now=now)
+        for window in (hours.old, hours.new) if isinstance(hours, ComparedHours) else ():
             archive.metrics.fill(window, context.metrics, now=now)
 
 
@@ -106,7 +110,20 @@ def _row_json(row: ReleaseRow) -> dict[str, Any]:
         "shift": asdict(release.shift) if release.shift else None,
         "issue": row.issue,
         "evaluation": _evaluation_json(row.evaluation) if row.evaluation else None,
-        "same_weight": _evaluation_json(row.same_weight) if row.same_weight else None,
+        "same_weight": _same_weight_json(row.same_weight) if isinstance(row.same_weight, SameWeight) else None,
+        "same_weight_issue": row.same_weight if isinstance(row.same_weight, str) else None,
+    }
+
+
+def _same_weight_json(compared: SameWeight) -> dict[str, Any]:
+    """Without a decision: weaker evidence is none."""
+    hours, evaluation = compared.hours, compared.evaluation
+    return {
+        "evidence": "weaker",
+        "verdict": None if evaluation.unavailable else evaluation.judgement.verdict,
+        "criteria": {item.criterion.name: item.verdict for item in evaluation.judgement.criteria},
+        "before": hours.before.slug,
+        "windows": {"baseline": window_json(hours.old), "canary": window_json(hours.new)},
     }
 
 
@@ -119,9 +136,7 @@ def _decided(row: ReleaseRow) -> str:
     """The decision, or why there is none."""
     if row.evaluation:
         return decision.title(row.evaluation.decision)
-    if row.same_weight:
-        return text.same_weight(row.same_weight.judgement, row.same_weight.labels["baseline"])
-    return str(text.ISSUES[row.issue]) if row.issue else ""
+    return not_judged(row)
 
 
 def releases_table(migration: Migration, report: ReleasesReport) -> RenderableType:

@@ -10,6 +10,8 @@ from domain.series import FleetName
 
 # Why a release cannot be judged side by side.
 ReleaseIssue = Literal["no_load_balancer", "not_parallel", "unknown_group", "revisions_unread"]
+# Why the first hour after a rolling update is not compared with that after the release before.
+HoursIssue = Literal["running", "no_release_before", "no_time_between", "other_weights"]
 _TAG = re.compile(r"[^/]*:([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
 
 

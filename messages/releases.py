@@ -6,7 +6,8 @@ from analysis import Judgement
 from domain import FleetName
 from domain.config.releases import ReleaseSpan
 from domain.deployments import PlannedShift
-from domain.releases import Release, ReleaseIssue
+from domain.releases import HoursIssue, Release, ReleaseIssue
+from domain.window import HOUR_S
 from messages import numbers, times, verdicts
 from messages.command_help import USAGE_ERROR, command_help
 from messages.deployments import OUTCOMES
@@ -38,8 +39,12 @@ ISSUES: dict[ReleaseIssue, LazyText] = {
     "unknown_group": lazy("Not judged: its target groups are not configured. Name both under [releases]."),
     "revisions_unread": lazy("Not judged: its revisions could not be read."),
 }
-
-
+HOURS_ISSUES: dict[HoursIssue, LazyText] = {
+    "running": lazy("Its first hour begins when the deployment has ended."),
+    "no_release_before": lazy("There is no earlier release to compare its first hour with."),
+    "no_time_between": lazy("It began when the release before it ended: there is no first hour to compare with."),
+    "other_weights": lazy("Its first hour had other weights than that of the release before, or they changed."),
+}
 WEIGHTS_NOT_RECORDED = lazy("weights not recorded")
 WEIGHTS_OF_THE_PAST = lazy(
     "The release has ended: the weights of now are those of a later one. `weights --history` has its own."
@@ -78,12 +83,19 @@ def outcome(release: Release) -> str:
     return ": ".join(filter(None, (str(OUTCOMES[release.outcome]), release.reason)))
 
 
-def same_weight(judgement: Judgement, before: str) -> str:
+def same_weight(judgement: Judgement, before: str, length_s: int) -> str:
     """ "✓ parity, weaker evidence: its first hour against that of web:41"."""
     verdict = judgement.verdict
-    return _("{verdict}, weaker evidence: its first hour against that of {before}").format(
-        verdict=f"{verdicts.SIGNS[verdict]} {verdicts.label(verdict)}", before=before
-    )
+    text = _("{verdict}, weaker evidence: its first hour against that of {before}")
+    if length_s < HOUR_S:
+        text = _("{verdict}, weaker evidence: its first {duration} against those of {before}")
+    sign = f"{verdicts.SIGNS[verdict]} {verdicts.label(verdict)}"
+    return text.format(verdict=sign, before=before, duration=times.duration(length_s))
+
+
+def without_comparison(issue: ReleaseIssue, hours: HoursIssue) -> str:
+    """ "Not judged: a rolling update, nothing served in parallel. There is no earlier release to compare its first hour with."."""
+    return f"{ISSUES[issue]} {HOURS_ISSUES[hours]}"
 
 
 def not_judged(slug: str, issue: ReleaseIssue) -> str:

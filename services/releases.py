@@ -13,7 +13,7 @@ from domain.config.models import Fleets, slug_of
 from domain.config.releases import ReleaseSpan
 from domain.deployments import Deployment
 from domain.frame import concat_frames
-from domain.releases import Release, ReleaseIssue, Revision, revisions
+from domain.releases import HoursIssue, Release, ReleaseIssue, Revision, revisions
 from domain.series import is_request_count
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 from services.evaluation import Evaluation, build_evaluation, evaluate_archived
@@ -30,16 +30,33 @@ class ReleaseRow:
     """A release at `read_at`. `evaluation`: of both revisions side by side, over the whole release; None with an `issue` or a `problem`.
 
     `is_loading`: its minutes are still being fetched, so that a verdict on those of now may be another one when all are there.
-    `same_weight`: without parallel serving, its first hour against that of the release before, which is weaker evidence: the hours differ, too.
+    `same_weight`: without parallel serving, its first hour against that of the release before, or why they are not compared.
     """
 
     release: Release
     read_at: datetime
     evaluation: Evaluation | None = None
     issue: ReleaseIssue | None = None
-    same_weight: Evaluation | None = None
+    same_weight: "SameWeight | HoursIssue | None" = None
     problem: ArchiveProblem | None = None
     is_loading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedHours:
+    """The release before one, and the first hour after each, at the same weights; less if another release began within it."""
+
+    before: Release
+    old: Window
+    new: Window
+
+
+@dataclass(frozen=True, slots=True)
+class SameWeight:
+    """The comparison of `hours`: weaker evidence than two revisions side by side, as whatever else differs between the hours is in it."""
+
+    hours: ComparedHours
+    evaluation: Evaluation
 
 
 def read_releases(archive: Archive, migration: Migration, *, now: datetime) -> tuple[Release, ...]:
@@ -202,15 +219,12 @@ def _is_loading(archive: Archive, migration: Migration, source: str, now: dateti
 
 def same_weight_comparison(
     archive: Archive, migration: Migration, source: str, release: Release, *, now: datetime
-) -> Evaluation | None:
-    """The first hour of a release against that of the release before it, at the same weights: None without such an hour of both.
-
-    Weaker evidence than two revisions side by side: whatever else differs between the two hours is in the difference. Raises ArchiveError.
-    """
+) -> SameWeight | HoursIssue:
+    """The first hour of a release against that of the release before it, or why there is no such hour of both. Raises ArchiveError."""
     hours = compared_hours(archive, migration, release, now=now)
-    if hours is None:
-        return None
-    before, old, new = hours
+    if not isinstance(hours, ComparedHours):
+        return hours
+    before, old, new = hours.before, hours.old, hours.new
     shift_s = new.start - old.start
     results = [
         _as_fleet(archive.metrics.read(old, source, now=now), before.canary.target_group, "baseline", shift_s),
@@ -225,26 +239,30 @@ def same_weight_comparison(
     compared = _compared(migration, before.canary.task_definition, release.canary.task_definition)
     judged = judge_result(compared, source, result, now=now)
     phase = Phase(new, None, "deployment", judged=new, number=1)
-    return build_evaluation(judged, compared, source, phase=phase)
+    return SameWeight(hours, build_evaluation(judged, compared, source, phase=phase))
 
 
 def compared_hours(
     archive: Archive, migration: Migration, release: Release, *, now: datetime
-) -> tuple[Release, Window, Window] | None:
-    """The release before `release`, and the first hour of each: less if `release` began within it. None without an hour of both.
-
-    None also if the canary's configured share was not the same. Raises ArchiveError.
-    """
+) -> ComparedHours | HoursIssue:
+    """The first hours of `release` and of the one before it, or why they are not compared. Raises ArchiveError."""
+    if release.ended is None or release.ended >= now.timestamp() // MINUTE_S * MINUTE_S:
+        return "running"
     before = _release_before(archive, migration, release, now=now)
-    if before is None or before.ended is None or release.ended is None:
-        return None
+    if before is None or before.ended is None:
+        return "no_release_before"
     length_s = min(FIRST_HOUR_S, (release.started - before.ended) // MINUTE_S * MINUTE_S)
     if length_s <= 0:
-        return None
+        return "no_time_between"
     old, new = (_first_window(ended, length_s) for ended in (before.ended, release.ended))
-    if new.start >= now.timestamp() or constant_share(archive, old) != constant_share(archive, new):
-        return None
-    return before, old, new
+    return ComparedHours(before, old, new) if _has_same_weights(archive, old, new) else "other_weights"
+
+
+def _has_same_weights(archive: Archive, old: Window, new: Window) -> bool:
+    """Whether no weight changed in either, and the canary's configured share is the same, or unknown as without weights."""
+    changes = archive.events.weight_changes()
+    is_constant = not any(window.start < change.ts < window.end for window in (old, new) for change in changes)
+    return is_constant and constant_share(archive, old) == constant_share(archive, new)
 
 
 def _release_before(archive: Archive, migration: Migration, release: Release, *, now: datetime) -> Release | None:

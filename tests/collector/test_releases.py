@@ -1,6 +1,7 @@
 """The collection of releases: each is noticed, polled for its own time, and left alone when it is complete."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,26 @@ def test_a_release_that_is_viewed_stays_open_when_it_is_complete_until_it_is_ano
     assert [state.state for state in viewed.source_states()] == ["up"]
     released.now += 24 * HOUR
     assert [state.state for state in viewed.source_states()] == ["up"], "nothing is read of it any more"
+
+
+def test_a_release_that_was_complete_is_not_opened_again(released: ReleasedService) -> None:
+    released.set_deployments(service_deployment(43, "SUCCESSFUL", NOON - 3 * HOUR, finishedAt=NOON - 2 * HOUR))
+    released.poll_deployments()
+    opened: list[str] = []
+
+    def open_release(migration: Migration) -> OpenRelease:
+        opened.append(migration.slug)
+        return released.open(migration)
+
+    def releases(now: datetime) -> Iterator[Migration]:
+        return collected_releases(released.archive, released.migration, now=now)
+
+    for n_opened in (1, 2):  # while it is fetched, and by the next process, which finds it complete
+        collection = ReleaseCollection(releases, open_release, released.clock)
+        for _update in range(3):
+            collection.update()
+        assert len(opened) == n_opened
+        assert collection.opened == ()
 
 
 def test_a_release_is_opened_and_closed_without_the_lock(

@@ -7,18 +7,26 @@ from typing import Any
 
 import pytest
 
+from analysis import Judgement
+from archive import MetricsResult
+from archive.metrics.results import RequestCoverage
 from collector.collector import CollectorConfig
-from domain import Window
+from domain import Series, Window
 from domain.config.loader import parse_tables
 from domain.deployments import Deployment, TaskSet
+from domain.frame import empty_frame
 from domain.releases import image_tag
+from messages.releases import same_weight
+from reports.releases import not_judged
 from services.releases import (
+    ComparedHours,
+    SameWeight,
+    _as_fleet,
     collected_releases,
     compared_hours,
     read_release_row,
     release_issue,
     release_migration,
-    same_weight_comparison,
 )
 from sources.base import Events
 from tests.factories.config import CONFIG_PATH
@@ -210,12 +218,17 @@ def test_rolling_updates_are_compared_by_their_first_hours(
         release, first = released.releases()
         row = read_release_row(released.archive, released.migration, "cloudwatch", release, now=released.clock())
         assert (row.issue, row.evaluation) == ("not_parallel", None)
-        assert row.same_weight and row.same_weight.judgement.verdict == verdict
-        assert row.same_weight.labels == {"baseline": "web:42", "canary": "web:43"}
-        assert (row.same_weight.window.start, row.same_weight.window.end) == (NOON - 2 * HOUR, NOON - HOUR)
-        assert (
-            same_weight_comparison(released.archive, released.migration, "cloudwatch", first, now=released.clock())
-            is None
+        assert isinstance(row.same_weight, SameWeight)
+        evaluation = row.same_weight.evaluation
+        assert evaluation.judgement.verdict == verdict
+        assert evaluation.labels == {"baseline": "web:42", "canary": "web:43"}
+        assert (evaluation.window.start, evaluation.window.end) == (NOON - 2 * HOUR, NOON - HOUR)
+        assert not_judged(row).endswith(f"{verdict}, weaker evidence: its first hour against that of web:42")
+        row = read_release_row(released.archive, released.migration, "cloudwatch", first, now=released.clock())
+        assert (row.evaluation, row.same_weight) == (None, "no_release_before")
+        assert not_judged(row) == (
+            "Not judged: a rolling update, nothing served in parallel. "
+            "There is no earlier release to compare its first hour with."
         )
 
 
@@ -232,7 +245,8 @@ def test_a_release_takes_along_what_does_not_belong_to_the_fleets(released: Rele
     assert [criterion.metric for criterion in migration.criteria] == ["error_rate"]
     assert migration.aws and (migration.aws.rule, migration.aws.cloudtrail) == ("", False)
     assert migration.access_logs and not migration.access_logs.ingest
-    assert not CollectorConfig.from_migration(migration).backfill
+    config = CollectorConfig.from_migration(migration)
+    assert (config.backfill, config.release) == (False, migration.release)
 
 
 def test_old_releases_are_not_collected(released: ReleasedService) -> None:
@@ -281,24 +295,68 @@ def rolling(released: ReleasedService) -> ReleasedService:
 
 def test_a_rolling_update_is_compared_with_the_last_one_that_succeeded(rolling: ReleasedService) -> None:
     hours = compared_hours(rolling.archive, rolling.migration, rolling.releases()[0], now=rolling.clock())
-    assert hours and hours[0].canary.task_definition == "web:41"
-    assert hours[1:] == (Window(NOON - 6 * HOUR, NOON - 5 * HOUR), Window(NOON - 2 * HOUR, NOON - HOUR))
+    assert isinstance(hours, ComparedHours)
+    assert hours.before.canary.task_definition == "web:41"
+    assert hours.old == Window(NOON - 6 * HOUR, NOON - 5 * HOUR)
+    assert hours.new == Window(NOON - 2 * HOUR, NOON - HOUR)
 
 
 def test_of_an_hour_that_was_cut_short_as_much_is_compared(rolling: ReleasedService) -> None:
     release = replace(rolling.releases()[0], started=NOON - 6 * HOUR + 1830)
     hours = compared_hours(rolling.archive, rolling.migration, release, now=rolling.clock())
-    assert hours and hours[1:] == (
-        Window(NOON - 6 * HOUR, NOON - 6 * HOUR + 1800),
-        Window(NOON - 2 * HOUR, NOON - 2 * HOUR + 1800),
-    )
+    assert isinstance(hours, ComparedHours)
+    assert hours.old == Window(NOON - 6 * HOUR, NOON - 6 * HOUR + 1800)
+    assert hours.new == Window(NOON - 2 * HOUR, NOON - 2 * HOUR + 1800)
+    assert "its first 30 min against those of web:41" in same_weight(Judgement("parity", ()), "web:41", 1800)
 
 
 def test_hours_of_different_weights_are_not_compared(rolling: ReleasedService) -> None:
     change = replace(logged_change(-900, 0.5), ts=NOON - 4 * HOUR, since=NOON - 4 * HOUR)
     events = Events(Window(NOON - 9 * HOUR, NOON), NOON, weight_changes=(change,))
     rolling.archive.events.save_events(events, "cloudtrail", keep_missing=True)
-    assert compared_hours(rolling.archive, rolling.migration, rolling.releases()[0], now=rolling.clock()) is None
+    hours = compared_hours(rolling.archive, rolling.migration, rolling.releases()[0], now=rolling.clock())
+    assert hours == "other_weights"
+
+
+def test_an_hour_whose_weights_changed_is_not_compared_with_another_such_hour(rolling: ReleasedService) -> None:
+    """The share of both is unknown."""
+    changes = tuple(
+        replace(logged_change(-900, 0.5), ts=end + 1800, since=end + 1800, key=str(end))
+        for end in (NOON - 6 * HOUR, NOON - 2 * HOUR)
+    )
+    events = Events(Window(NOON - 9 * HOUR, NOON), NOON, weight_changes=changes)
+    rolling.archive.events.save_events(events, "cloudtrail", keep_missing=True)
+    hours = compared_hours(rolling.archive, rolling.migration, rolling.releases()[0], now=rolling.clock())
+    assert hours == "other_weights"
+
+
+@pytest.mark.parametrize(
+    ("changes", "issue"),
+    [
+        ({"ended": None}, "running"),
+        ({"ended": NOON}, "running"),
+        ({"started": NOON - 6 * HOUR + 30}, "no_time_between"),
+        ({"started": NOON - 6 * HOUR}, "no_release_before"),
+    ],
+)
+def test_without_first_hours_of_both_the_reason_is_named(
+    rolling: ReleasedService, changes: dict[str, int | None], issue: str
+) -> None:
+    release = replace(rolling.releases()[0], **changes)
+    assert compared_hours(rolling.archive, rolling.migration, release, now=rolling.clock()) == issue
+
+
+def test_what_was_not_read_of_the_hour_before_is_moved_with_it() -> None:
+    """Its gaps are not zeros of the other hour, and those of other target groups are left out."""
+    series, other = (Series("cloudwatch", "canary", group, "requests", "sum", "count") for group in (BLUE, GREEN))
+    gaps = (Window(60, 120), Window(300, 360))
+    known = RequestCoverage(unanswered=gaps[:1], failed=gaps[1:])
+    unknown, requests = {series: gaps, other: gaps}, {series: known, other: known}
+    result = MetricsResult(empty_frame(), Window(0, 3600), unknown=unknown, requests=requests)
+    moved = _as_fleet(result, BLUE, "baseline", 3600)
+    renamed = replace(series, fleet="baseline")
+    assert moved.unknown == {renamed: (Window(3660, 3720), Window(3900, 3960))}
+    assert moved.requests == {renamed: RequestCoverage(unanswered=(Window(3660, 3720),), failed=(Window(3900, 3960),))}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from archive import Archive
 from collector import releases
 from collector.collector import Collector
-from domain import Window, utc_now
+from domain import Migration, Window, utc_now
 from services.releases import read_releases
 from sources.demo.sources import demo_migration, demo_releases
 from sources.registry import create_sources
@@ -66,6 +67,39 @@ def test_a_release_is_a_migration_between_its_revisions_with_its_service_as_pare
     assert contexts.find(newest) is app
     other = contexts.find(oldest)
     assert other and other.migration.key != app.migration.key
+
+
+def test_the_gate_of_a_board_is_that_of_the_release_that_runs(
+    contexts: AppContexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A board itself has no decision."""
+    service = open_service(contexts)
+    other = replace(service, migration=service.migration.model_copy(update={"name": "Other"}))
+    board = AppContexts({service.migration.slug: service, "other": other})
+    assert board.gate._recorders == []
+    assert board.gate_target("photo-search-demo") == ("photo-search-demo", service.archive), "while none runs"
+    newest, *_, oldest = release_slugs(service)
+    board.releases.update()
+    running = next(release for release in board.releases.opened if release.is_running)
+    for slug in ("photo-search-demo", newest):
+        assert board.gate_target(slug) == (newest, running.archive)
+    of_other = board.gate_target("other")
+    assert of_other and of_other[0] == newest.replace("photo-search-demo", "other")
+    assert board.gate_target(oldest) is None, "it is over"
+    assert board.gate_target("photo-search") is None
+    assert newest in [recorder.migration.slug for recorder in board.gate._releases()]
+    monkeypatch.setattr(Migration, "is_release_board", property(lambda _: False))
+    assert board.gate_target("photo-search-demo") == ("photo-search-demo", service.archive), "it has fleets of its own"
+
+
+def test_the_gate_of_a_migration_with_releases_is_its_own(contexts: AppContexts) -> None:
+    newest, *_ = release_slugs(open_service(contexts))
+    contexts.releases.update()
+    migration = contexts.by_slug["photo-service-demo"]
+    assert contexts.gate_target("photo-service-demo") == ("photo-service-demo", migration.archive)
+    target = contexts.gate_target(newest)
+    assert target and target[0] == newest
+    assert [recorder.migration.slug for recorder in contexts.gate._recorders] == ["photo-service-demo"]
 
 
 def test_a_release_has_one_collector_on_a_page_and_in_the_background(contexts: AppContexts) -> None:

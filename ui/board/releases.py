@@ -13,6 +13,7 @@ from messages.deployments import OUTCOMES, wait_in_short
 from messages.errors.sources import format_archive_problem, shorten
 from messages.i18n import LazyText
 from reports.judgement_json import shown_reasons
+from reports.releases import not_judged
 from services.evaluation import Evaluation
 from services.releases import ReleaseRow, release_issue
 from ui.board.view import MAX_REASON_CHARS
@@ -91,10 +92,8 @@ def _note(row: ReleaseRow | None) -> LazyText | str:
     if row.problem:
         message = format_archive_problem(row.problem.kind, row.problem.detail)
         return f"{message.title}. {message.text}"
-    if row.same_weight:
-        return releases.same_weight(row.same_weight.judgement, row.same_weight.labels["baseline"])
     if row.issue:
-        return releases.ISSUES[row.issue]
+        return not_judged(row)
     return "" if row.evaluation else text.NOT_READ
 
 

@@ -25,6 +25,7 @@ from messages import cli as text
 from messages import events as event_text
 from messages import fleet_requests, numbers, states, times
 from messages.errors.sources import shorten
+from messages.live import silent_criterion
 from reports.judgement_json import (
     alarms_json,
     decision_json,
@@ -35,9 +36,17 @@ from reports.judgement_json import (
     problems_json,
     requests_json,
 )
+from services.criteria import read_criteria_by_source, silent_criteria
 from services.deployments import waits_now
 from services.evaluation import EXIT_UNAVAILABLE, Evaluation
-from services.live import WATCH_WINDOW_MINUTES, WatchedMetric, WatchSnapshot, binding_s, watch_snapshot
+from services.live import (
+    WATCH_WINDOW_MINUTES,
+    WatchedMetric,
+    WatchSnapshot,
+    binding_s,
+    watch_snapshot,
+    watched_criteria,
+)
 
 
 def watch(
@@ -80,7 +89,12 @@ def refresh(context: CommandContext, every_s: int | None = None) -> tuple[WatchS
         context.migration, metrics.name, result, traffic, events, problems=evaluation.problems, now=now
     )
     waits = waits_now(context.migration, state)
-    return replace(snapshot, alarms=evaluation.alarms, waits=waits), evaluation
+    snapshot = replace(snapshot, alarms=evaluation.alarms, waits=waits)
+    with suppress(ArchiveError):
+        own = read_criteria_by_source(archive, context.migration, window, now=now)
+        silent = silent_criteria(archive, context.migration, metrics.name, now=now)
+        snapshot = replace(snapshot, own=watched_criteria(context.migration, window, own), silent=silent)
+    return snapshot, evaluation
 
 
 def snapshot_json(migration: Migration, snapshot: WatchSnapshot, evaluation: Evaluation) -> dict[str, Any]:
@@ -97,10 +111,9 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot, evaluation: Eva
         "configured": dict(snapshot.configured_shares),
         "observed": _observed_shares(snapshot),
         "sample_ratio": snapshot.sample_ratio.verdict if snapshot.sample_ratio else None,
-        "measures": {
-            name: {**pick(metric.latest, "baseline", "canary", "difference"), "low_samples": dict(metric.low_sample)}
-            for name, metric in snapshot.metrics.items()
-        },
+        "measures": {name: _measure_json(metric) for name, metric in snapshot.metrics.items()},
+        "own_criteria": [{"criterion": name} | _measure_json(metric) for name, metric in snapshot.own.items()],
+        "silent_criteria": [{"criterion": item.criterion.name, "fleet": item.fleet} for item in snapshot.silent],
         "alb_5xx": snapshot.alb_5xx,
         "alb_5xx_rate": None,
         **alarms_json(snapshot.alarms, _labels(migration)),
@@ -108,6 +121,10 @@ def snapshot_json(migration: Migration, snapshot: WatchSnapshot, evaluation: Eva
         "events": [event_json(event) for event in snapshot.events],
         "problems": problems_json(snapshot.problems, snapshot.archive_problem),
     }
+
+
+def _measure_json(metric: WatchedMetric) -> dict[str, Any]:
+    return {**pick(metric.latest, "baseline", "canary", "difference"), "low_samples": dict(metric.low_sample)}
 
 
 def _labels(migration: Migration) -> dict[FleetName, str]:
@@ -137,6 +154,9 @@ def snapshot_table(migration: Migration, snapshot: WatchSnapshot, evaluation: Ev
         parts += [plain(sentence, WARN)] if sentence else []
         if any(low for metric in snapshot.metrics.values() for low in metric.low_sample.values()):
             parts.append(Text(str(text.LOW_SAMPLE_NOTE), FAINT))
+    for silent in snapshot.silent:
+        query = shorten(str(silent.criterion.query(silent.fleet)))
+        parts.append(plain(silent_criterion(silent.criterion.name, migration.labels[silent.fleet], query), WARN))
     parts += [Text(), *(_event(migration, event, snapshot.now) for event in snapshot.events)]
     return Group(*parts, *problem_lines(snapshot.problems, snapshot.archive_problem))
 
@@ -155,19 +175,27 @@ def _metrics_table(migration: Migration, snapshot: WatchSnapshot) -> RenderableT
         if name == "requests":
             add_shares("configured_share", snapshot.configured_shares, Text())
             add_shares("observed_share", _observed_shares(snapshot), _ratio_verdict(snapshot))
+    for name, metric in snapshot.own.items():
+        grid.add_row(name, *_cells(metric))
     return grid
 
 
 def _cells(metric: WatchedMetric) -> list[Text]:
     """Both fleets' values and their difference."""
-    formats = {"rate": numbers.percent, "latency": numbers.milliseconds, "count": numbers.per_minute}
+    formats = {
+        "rate": numbers.percent,
+        "latency": numbers.milliseconds,
+        "count": numbers.per_minute,
+        "value": numbers.plain_value,
+    }
     cells = []
     for fleet, value in zip(FLEETS, (metric.latest.baseline, metric.latest.canary), strict=True):
         low_sample = metric.low_sample[fleet]
         cells.append(Text(formats[metric.quantity](value) + (" ?" if low_sample else ""), FAINT if low_sample else ""))
     if metric.quantity == "count":
         return [*cells, Text()]
-    format_difference = numbers.points if metric.quantity == "rate" else numbers.signed_milliseconds
+    differences = {"rate": numbers.points, "value": numbers.signed_value}
+    format_difference = differences.get(metric.quantity, numbers.signed_milliseconds)
     return [*cells, Text(format_difference(metric.latest.difference))]
 
 

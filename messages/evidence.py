@@ -61,7 +61,7 @@ OUT = lazy("Output file. Default: working directory, named after migration and w
 
 
 def better(direction: str) -> str:
-    return {"lower": _("lower"), "higher": _("higher")}[direction]
+    return {"lower": _("lower"), "higher": _("higher"), "equal": _("equal")}[direction]
 
 
 def rows(count: int) -> str:

@@ -149,8 +149,11 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
     options = LiveChartOptions(percentiles, slow_s, layout.theme(), current_language(), params.with_last_week)
     read = partial(live_view, app, params, window, options, trace=trace.rows, trace_key=trace.key)
     view = read()
-    if view.last_week and view.last_week.is_missing:
-        app.collector.request_window(with_lead_in(view.last_week.window), params.source)
+    if view.last_week:
+        if view.last_week.is_missing:
+            app.collector.request_window(with_lead_in(view.last_week.window), params.source)
+        for source in view.last_week.own_missing:
+            app.collector.request_window(view.last_week.window, source)
     for source in view.data.own_missing:
         app.collector.request_window(window, source)
     if not view.data.result.missing:

@@ -1,9 +1,11 @@
 """The series of criteria of one's own, which have sources of their own, beside those of the source that is judged."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import analysis
+from analysis import Comparison
 from archive import Archive, MetricsResult
 from domain import FLEETS, Criterion, FleetName, Migration, Series, Window
 from domain.frame import concat_frames
@@ -58,6 +60,24 @@ def read_criteria(
     )
 
 
+def read_criteria_by_source(
+    archive: Archive, migration: Migration, window: Window, *, now: datetime | None = None
+) -> dict[str, MetricsResult]:
+    return dict(
+        zip(source_names(own_series(migration)), read_criteria(archive, migration, window, now=now), strict=True)
+    )
+
+
+def own_comparisons(
+    migration: Migration, window: Window, results: Mapping[str, MetricsResult]
+) -> Iterator[tuple[Criterion, Comparison]]:
+    """Both fleets' values of each criterion of one's own. `results`: by source."""
+    grids = {name: analysis.finest_grid(result.frame, window) for name, result in results.items()}
+    for criterion in migration.own_criteria:
+        grid = grids[criterion.series_source]
+        yield criterion, analysis.own_metric(grid, criterion.series_metric, is_rate=criterion.kind == "rate")
+
+
 def fetch_criteria(archive: Archive, sources: Iterable[MetricSource], window: Window, *, now: datetime) -> None:
     """Fetches what is missing of criteria of one's own. Problems are read with the result."""
     for source in sources:
@@ -85,7 +105,7 @@ def silent_criteria(
     sides = {
         SilentCriterion(criterion, fleet): archive.metrics.read(
             window,
-            f"{criterion.source}_criteria",
+            criterion.series_source,
             now=now,
             series_filter={*criterion.series(fleet).values()}.__contains__,
         )

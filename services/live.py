@@ -21,7 +21,7 @@ from domain.series import PERCENTILES, is_request_count
 from domain.weight_changes import WeightChange
 from domain.window import HOUR_S, MINUTE_S, merge_windows
 from services.alarms import AlarmStatus
-from services.criteria import own_series, read_criteria, source_names
+from services.criteria import SilentCriterion, own_comparisons, read_criteria, read_criteria_by_source
 from services.fleet_requests import fleet_requests, requests_unread
 from services.freshness import provisional_from, result_provisional_from
 from sources.base import Problem
@@ -55,11 +55,16 @@ class PanelData:
 
 @dataclass(frozen=True, slots=True)
 class LastWeek:
-    """The same time a week before: a line for each panel with values. `is_missing`: the source has not answered for all of `window` and its lead-in."""
+    """The same time a week before: a line for each panel with values. `is_missing`: the source has not answered for all of `window` and its lead-in.
+
+    `own`: a line for each criterion of one's own with values, by name; `own_missing`: their sources that have not answered for all of `window`.
+    """
 
     window: Window
     lines: Mapping[PanelName, EarlierLine]
     is_missing: bool
+    own: Mapping[str, EarlierLine] = field(default_factory=dict)
+    own_missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,7 @@ def live_data(
         for of_fleet in fleet_requests(shown, source, final_until=answered_until, canary_share=canary_share)
         if not of_fleet.is_counted and np.isnan(requests[of_fleet.fleet]).all()
     )
-    own = dict(zip(source_names(own_series(migration)), read_criteria(archive, migration, window), strict=True))
+    own = read_criteria_by_source(archive, migration, window)
     own_missing = tuple(name for name, part in own.items() if part.missing)
     return LiveData(window, result, panels, missing, steps, _own_panels(migration, window, own, trace), own_missing)
 
@@ -141,12 +146,9 @@ def _own_panels(
     migration: Migration, window: Window, results: Mapping[str, MetricsResult], trace: pd.DataFrame | None
 ) -> dict[str, PanelData]:
     """The comparison of each criterion of one's own. `results`: by source."""
-    grids = {name: analysis.finest_grid(result.frame, window) for name, result in results.items()}
     panels = {}
-    for criterion in migration.own_criteria:
-        source = criterion.series("baseline").popitem()[1].source
-        before = min(result_provisional_from(migration, results[source]), window.end)
-        comparison = analysis.own_metric(grids[source], criterion.series_metric, is_rate=criterion.kind == "rate")
+    for criterion, comparison in own_comparisons(migration, window, results):
+        before = min(result_provisional_from(migration, results[criterion.series_source]), window.end)
         panels[criterion.name] = replace(
             _panel_data(comparison, criterion.margin, before=before),
             estimate=running_estimate(trace, criterion.metric, window) if trace is not None else None,
@@ -166,7 +168,14 @@ def last_week(
         for name, comparison in _comparisons(result, (percentile,), slow_s).items()
         if (line := analysis.earlier_line(comparison, shift_s=shift_s))
     }
-    return LastWeek(earlier, lines, bool(result.missing))
+    results = read_criteria_by_source(archive, migration, earlier)
+    own = {
+        criterion.name: line
+        for criterion, comparison in own_comparisons(migration, earlier, results)
+        if (line := analysis.earlier_line(comparison, shift_s=shift_s))
+    }
+    own_missing = tuple(name for name, part in results.items() if part.missing)
+    return LastWeek(earlier, lines, bool(result.missing), own, own_missing)
 
 
 def missing_parts(archive: Archive, migration: Migration, source: str, window: Window) -> tuple[Window, ...]:
@@ -319,7 +328,8 @@ class WatchSnapshot:
 
     `alb_5xx`: 5xx that the load balancer made itself, a minute, for all of its target groups, over the five minutes of the error rate.
     `fleets`: the requests of each fleet in that minute; without one, in the whole window. `alarms`: of provisional minutes, too; None if the
-    archive cannot be read. `waits`: of the running deployments.
+    archive cannot be read. `waits`: of the running deployments. `own`: the newest final values of criteria of one's own, by name; `silent`: those
+    that may have been renamed.
     """
 
     now: datetime
@@ -336,6 +346,20 @@ class WatchSnapshot:
     fleets: tuple[FleetRequests, ...] = ()
     alarms: AlarmStatus | None = None
     waits: tuple[WaitingDeployment, ...] = ()
+    own: Mapping[str, WatchedMetric] = field(default_factory=dict)
+    silent: tuple[SilentCriterion, ...] = ()
+
+
+def watched_criteria(
+    migration: Migration, window: Window, results: Mapping[str, MetricsResult]
+) -> dict[str, WatchedMetric]:
+    """The newest final values of each criterion of one's own that has any. `results`: by source."""
+    watched = {}
+    for criterion, comparison in own_comparisons(migration, window, results):
+        before = min(result_provisional_from(migration, results[criterion.series_source]), window.end)
+        if latest := analysis.latest_values(comparison, before=before):
+            watched[criterion.name] = WatchedMetric(comparison.quantity, latest, dict.fromkeys(FLEETS, False))
+    return watched
 
 
 def watch_snapshot(

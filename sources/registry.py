@@ -24,6 +24,7 @@ from sources.border import guard
 from sources.demo.access_logs import DemoLogs
 from sources.demo.audit_log import DemoAuditLog
 from sources.demo.batches import DemoBatches, DemoTriggers
+from sources.demo.criteria import DemoCriteria
 from sources.demo.deployments import DemoDeployments
 from sources.demo.lambda_metrics import DemoLambda
 from sources.demo.release_sources import DemoReleaseAuditLog, DemoReleaseDeployments, DemoReleaseTraffic
@@ -140,6 +141,11 @@ def _create_demo_sources(migration: Migration, clock: Clock, anchor: datetime) -
         )
     return Sources(
         metrics=(DemoMetrics(migration, anchor=anchor, clock=clock),),
+        criteria=tuple(
+            DemoCriteria(migration, source, anchor=anchor, clock=clock)
+            for source in dict.fromkeys(criterion.source for criterion in migration.own_criteria)
+            if source
+        ),
         traffic=DemoTraffic(anchor=anchor, clock=clock),
         events=(
             DemoEvents(anchor=anchor, clock=clock),

@@ -229,6 +229,11 @@ class Criterion(ConfigTable):
         """The metric of its series: ASCII, whatever the name."""
         return f"own.{_digest(self.name)}"
 
+    @property
+    def series_source(self) -> str:
+        """The source of its series, of a criterion of one's own."""
+        return f"{self.source}_criteria"
+
     def series(self, fleet: FleetName) -> dict[OwnStat, Series]:
         """The series of a fleet, of a criterion of one's own: the value, or the counts `events` and `total` of a rate; else none.
 
@@ -241,8 +246,8 @@ class Criterion(ConfigTable):
         digest = _digest(f"{self.kind} {definition}")
         stats: tuple[OwnStat, ...] = ("events", "total") if self.kind == "rate" else ("value",)
         unit = "count" if self.kind == "rate" else ""
-        source, group = f"{self.source}_criteria", f"{self.name} [{fleet} {digest}]"
-        return {stat: Series(source, fleet, group, self.series_metric, stat, unit) for stat in stats}
+        group = f"{self.name} [{fleet} {digest}]"
+        return {stat: Series(self.series_source, fleet, group, self.series_metric, stat, unit) for stat in stats}
 
     def worse_and_better(self, above: SideT, below: SideT) -> tuple[SideT, SideT]:
         """Whether the canary is worse, and whether it is better, if it is `above` or `below` something (booleans, or arrays of them)."""

@@ -138,7 +138,7 @@ def _requests_by_group(scenario: Scenario, ts: Ints) -> Iterator[_GroupMinutes]:
     share = np.array([step.share for step in scenario.steps])[index]
     old, live = (np.array([getattr(step, name) for step in scenario.steps])[index] for name in ("old", "live"))
     total, load = _traffic(ts)
-    canary = np.minimum(_poisson(total * share, ts // 60, _SPLIT, thinning=1 - share), total)
+    canary = np.minimum(poisson(total * share, ts // 60, _SPLIT, thinning=1 - share), total)
     for number, group in enumerate(scenario.groups):
         requests = np.where(old == group, total - canary, np.where(live == group, canary, 0))
         yield _GroupMinutes(scenario, group, ts, requests, load, _FLEET_OFFSET * min(number + 1, 2))
@@ -152,21 +152,21 @@ def _traffic(ts: Ints) -> tuple[Floats, Floats]:
     weekly = 1 + 0.06 * np.cos((day - 6.5) * 2 * np.pi / 7)
     # A burst of three minutes about every two hours, on both fleets.
     burst = 1 + np.where(uniform(minute // 3, _BURST) < 0.025, 0.15 + 0.25 * uniform(minute // 3, _BURST_SIZE), 0)
-    noise = np.exp(0.04 * _smooth_noise(minute, _RATE_SLOW, 45) + 0.03 * _smooth_noise(minute, _RATE, 6))
-    return _poisson(12_000 * (1 + daily) * weekly * burst * noise, minute, _TOTAL), daily
+    noise = np.exp(0.04 * smooth_noise(minute, _RATE_SLOW, 45) + 0.03 * smooth_noise(minute, _RATE, 6))
+    return poisson(12_000 * (1 + daily) * weekly * burst * noise, minute, _TOTAL), daily
 
 
 def _outcome_counts(minutes: _GroupMinutes, arrived: Floats) -> dict[str, Floats]:
     """A target group's requests by outcome, and the 5xx that the load balancer returned instead. `arrived`: the share known so far."""
     minute, requests, stream = minutes.ts // 60, minutes.requests, minutes.stream
     slow, dead = _severity(minutes.scenario, minutes.ts, minutes.group)
-    error_rate = 0.002 * np.exp(0.22 * _smooth_noise(minute, _ERRORS, 12) + 0.06 * _smooth_noise(minute, stream + 1, 9))
+    error_rate = 0.002 * np.exp(0.22 * smooth_noise(minute, _ERRORS, 12) + 0.06 * smooth_noise(minute, stream + 1, 9))
     error_rate = error_rate * (1 + 1.6 * _hiccup(minutes.scenario, minutes.ts)) * (dead == 0) + 0.001 * slow
-    unanswered = np.where(dead > 0, np.rint(requests * dead), _poisson(requests * 0.00008, minute, stream + 2))
+    unanswered = np.where(dead > 0, np.rint(requests * dead), poisson(requests * 0.00008, minute, stream + 2))
     answered = requests - np.minimum(unanswered, requests)
     shares = {"target_3xx": 0.06, "target_4xx": 0.022, "target_5xx": error_rate}
     counts = {
-        name: np.minimum(_poisson(answered * share, minute, stream + 10 + number), answered // 4)
+        name: np.minimum(poisson(answered * share, minute, stream + 10 + number), answered // 4)
         for number, (name, share) in enumerate(shares.items())
     }
     refused = np.where(dead > 0, np.rint(unanswered * 0.92), 0.0)  # the other connections broke off or timed out
@@ -175,9 +175,9 @@ def _outcome_counts(minutes: _GroupMinutes, arrived: Floats) -> dict[str, Floats
         "answered": answered,
         "connection_errors": refused,
         "fail_open_requests": np.where(dead == 1, requests, 0.0),
-        "alb_502": np.where(dead > 0, refused, np.minimum(_poisson(unanswered * 0.6, minute, stream + 3), unanswered)),
+        "alb_502": np.where(dead > 0, refused, np.minimum(poisson(unanswered * 0.6, minute, stream + 3), unanswered)),
         # Requests for which no target was available are in no group's count.
-        "alb_503": _poisson(requests * dead * 0.03, minute, stream + 4),
+        "alb_503": poisson(requests * dead * 0.03, minute, stream + 4),
     }
     counts["alb_504"] = np.maximum(unanswered - counts["alb_502"], 0)
     # Computed last, so that the parts add up although only a share of each count has arrived.
@@ -192,7 +192,7 @@ def _latency_shape(minutes: _GroupMinutes, answered: Floats) -> tuple[Floats, Fl
     n = np.maximum(answered, 1)
     median = _MEDIAN_S * (1 + 0.12 * minutes.load) * (1 + 0.15 * _hiccup(scenario, minutes.ts))
     median = median * (1 if minutes.group == EC2 else 0.985)
-    stretch = 1.0 + 0.04 * _smooth_noise(minute, _TAILS, 40) + 0.012 * _smooth_noise(minute, stream + 20, 30)
+    stretch = 1.0 + 0.04 * smooth_noise(minute, _TAILS, 40) + 0.012 * smooth_noise(minute, stream + 20, 30)
     slow, dead = _severity(scenario, minutes.ts, minutes.group)
     # During the outage the remaining answers are fast, because requests that wait for the database are not among them.
     median, stretch = median * (1 + 0.16 * slow) * (1 - 0.3 * dead), stretch * (1 + 0.285 * slow)
@@ -256,13 +256,13 @@ def _normal(counter: Ints, stream: int) -> Floats:
     return radius * np.cos(2 * np.pi * uniform(counter, stream + 2000))
 
 
-def _smooth_noise(minute: Ints, stream: int, interval_min: int) -> Floats:
+def smooth_noise(minute: Ints, stream: int, interval_min: int) -> Floats:
     """Autocorrelated noise: normal every `interval_min` minutes, interpolated in between."""
     knot, weight = minute // interval_min, (1 - np.cos(np.pi * (minute % interval_min) / interval_min)) / 2
     return (1 - weight) * _normal(knot, stream) + weight * _normal(knot + 1, stream)
 
 
-def _poisson(mean: Floats, minute: Ints, stream: int, *, thinning: Floats | float = 1.0) -> Floats:
+def poisson(mean: Floats, minute: Ints, stream: int, *, thinning: Floats | float = 1.0) -> Floats:
     """Whole numbers with this mean: Poisson by inversion below 15, else normal with variance mean · `thinning`."""
     numbers = np.maximum(np.rint(mean + np.sqrt(mean * thinning) * _normal(minute, stream)), 0)
     few = np.flatnonzero(mean < 15)

@@ -37,6 +37,7 @@ from domain.window import HOUR_S, MINUTE_S
 from sources.base import AnsweredRange, Events, Pull, TrafficSnapshot
 from sources.demo.base import DemoSource
 from sources.demo.batches import demo_batches_config
+from sources.demo.criteria import CPU, UPLOADS
 from sources.demo.metrics import TARGET_COUNTS, Floats, Ints, minute_metrics
 from sources.demo.scenario import (
     BLUE,
@@ -110,6 +111,8 @@ def demo_migration(anchor: datetime | None = None) -> Migration:
                 {"metric": "error_rate", "margin": "0.05pp", "critical": True},
                 {"metric": "latency_p95", "margin": "10%"},
                 {"metric": "slow_0.3s", "margin": "0.5pp"},
+                UPLOADS,
+                CPU,
             ],
             "batches": demo_batches_config(),
             "access_logs": {},

@@ -5,10 +5,11 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -66,6 +67,38 @@ class TestWatch:
         p95 = data["measures"]["latency_p95"]
         assert p95["difference"] == pytest.approx(p95["canary"] - p95["baseline"])
         assert p95["low_samples"] == {"baseline": False, "canary": False}
+
+    def test_criteria_of_ones_own_are_shown_with_their_newest_values(self):
+        data = json_output(run("watch", "--once", "--json"))
+        uploads, cpu = data["own_criteria"]
+        assert (uploads["criterion"], cpu["criterion"], data["silent_criteria"]) == ("Uploads per request", "CPU %", [])
+        assert uploads["baseline"] == pytest.approx(0.03, abs=0.003) == uploads["canary"]
+        output = lines(run("watch", "--once").stdout)
+        (row,) = [line for line in output if line.startswith("CPU %")]
+        assert re.fullmatch(r"CPU % \d\d\.\d \d\d\.\d [+−]\d+(\.\d+)?", row)
+        (row,) = [line for line in output if line.startswith("Uploads per request")]
+        assert re.fullmatch(r"Uploads per request \d\.\d\d% \d\.\d\d% [+−]\d\.\d+ pp", row)
+
+    def test_a_criterion_that_went_silent_is_named(self, use_sources: Any, demo: Migration):
+        sources = sources_at(NOW, demo)
+        (uploads, cpu) = sources.criteria
+        fetch = uploads.pull
+
+        def pull(window: Any, series: Any = None) -> Any:
+            answer = fetch(window, series)
+            frame = answer.frame
+            kept = (frame["fleet"] != "canary") | (frame["ts"] < pd.Timestamp(NOW - timedelta(hours=2)))
+            return replace(answer, frame=frame[kept].reset_index(drop=True))
+
+        uploads.pull = pull  # type: ignore[method-assign]
+        use_sources(sources)
+        data = json_output(run("watch", "--once", "--json"))
+        assert data["silent_criteria"] == [{"criterion": "Uploads per request", "fleet": "canary"}]
+        words = " ".join(run("watch", "--once").stdout.split())
+        assert (
+            "“Uploads per request” has had no value of ECS for an hour, while ECS reports otherwise: divide(" in words
+        )
+        assert "`cli.py doctor` checks each expression." in words and cpu.name == "cloudwatch_criteria"
 
     def test_in_the_blind_spot_unanswered_is_shown_beside_target_5xx(
         self, demo: Migration, use_sources: Any, monkeypatch: pytest.MonkeyPatch, set_now: Callable[[datetime], None]

@@ -13,7 +13,7 @@ from domain import Criterion, Migration, Window
 from domain.series import OWN_COUNTS
 from services.criteria import SilentCriterion, criteria_key, fetch_criteria, silent_criteria
 from services.evaluation import evaluate_archived
-from services.live import live_data, missing_parts
+from services.live import LastWeek, last_week, live_data, missing_parts
 from services.parity import judge_window
 from services.phases import known_phases
 from sources.mackerel.client import MackerelApi
@@ -135,6 +135,25 @@ def test_a_criterion_that_cannot_be_read_leaves_the_others(
     states = {state.source: [problem.kind for problem in state.problems] for state in archive.events.source_states()}
     assert "incomplete" not in states["mackerel"]
     assert states["mackerel_criteria"] == ["no_such_metric", "incomplete"]
+
+
+def test_the_same_time_last_week_is_behind_their_charts(
+    archive: Archive, sources: Sources, migration: Migration, mackerel: FakeMackerel
+) -> None:
+    window = Window(END - 3600, END)
+    week_before = window.week_before(migration.zone)
+    mackerel.points["photo"]["upload.ec2"] |= dict.fromkeys(range(week_before.start, week_before.end, 60), 40.0)
+
+    def read() -> LastWeek:
+        return last_week(archive, migration, "mackerel", window, percentile="p95", slow_s=0.3)
+
+    assert (read().own, read().own_missing) == ({}, ("mackerel_criteria",))
+    fetch_criteria(archive, sources.criteria, week_before, now=NOW)
+    lines = read()
+    assert lines.own_missing == () and lines.own.keys() == {"アップロード", "success"}
+    uploads = lines.own["アップロード"]
+    assert set(uploads.values) == {40.0} and (uploads.ts[0], uploads.ts[-1]) == (window.start, window.end - 60)
+    assert lines.own["success"].values.min() > 0.9
 
 
 def silence(mackerel: FakeMackerel, name: str, minutes: int) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from analysis import ExpectedShare, SampleRatio
+from analysis import EarlierLine, ExpectedShare, SampleRatio
 from analysis.series.shares import ShareStep
 from archive import Archive, ArchiveError
 from charts.base.frame import ChartFrame, chart_frame
@@ -86,7 +86,7 @@ def live_view(
             archive.current_key(partial(archive.metrics.cache_key, with_lead_in(part), params.source))
             for part in windows
         ),
-        archive.current_key(partial(criteria_key, archive, app.migration, window)),
+        *(archive.current_key(partial(criteria_key, archive, app.migration, part)) for part in windows),
     )
     events = filter_by_kind(known_events(archive, window), params.event_kinds)
     steps = share_steps(archive, window)
@@ -135,17 +135,21 @@ def _cached_live_view(
                 comparison, frame, estimate=panel.estimate, margin=panel.margin, steps=data.steps, events=events
             )
             charts[name] = chart_payload(figure, alt_text, with_notes=True)
-    own_charts = {name: _own_chart(name, panel, frame, events) for name, panel in data.own.items()}
+    own_lines = earlier.own if earlier else {}
+    own_charts = {name: _own_chart(name, panel, frame, events, own_lines.get(name)) for name, panel in data.own.items()}
     lane = (
         chart_payload(event_lane_figure(frame, events), charts_text.events_alternative(len(events))) if events else None
     )
     return LiveView(data, charts, lane, earlier, own_charts)
 
 
-def _own_chart(name: str, panel: PanelData, frame: ChartFrame, events: tuple[Event, ...]) -> bytes | None:
+def _own_chart(
+    name: str, panel: PanelData, frame: ChartFrame, events: tuple[Event, ...], last_week: EarlierLine | None
+) -> bytes | None:
     if panel.comparison.empty:
         return None
-    figure = comparison_figure(panel.comparison, frame, estimate=panel.estimate, margin=panel.margin, events=events)
+    comparison = replace(panel.comparison, last_week=last_week)
+    figure = comparison_figure(comparison, frame, estimate=panel.estimate, margin=panel.margin, events=events)
     alt_text = text.alternative(name, str(text.OWN_EXPLAINED), events_marked=len(events))
     return chart_payload(figure, alt_text, with_notes=True)
 

@@ -30,6 +30,7 @@ from reports.evidence.render import (
 from reports.judgement_json import evaluation_json
 from services.endpoints import EndpointsView
 from tests.factories.config import BLUE, CONFIG_PATH, config_with, make_migration
+from tests.factories.config_issues import own_table
 from tests.factories.evidence import (
     EVENT,
     MADE_AT,
@@ -151,6 +152,11 @@ def test_the_page_shows_what_was_judged() -> None:
     assert BLUE in text
     assert re.search(r"annotation\s+Deployed admin pages", text)
     assert re.search(r"Python 3\.\d+\.\d+ · pandas \d", text)
+
+
+def test_the_page_has_the_expressions_of_criteria_of_ones_own() -> None:
+    text = parsed_page(make_migration("criteria", [own_table(better="equal")])).text
+    assert "±5 · better: equal EC2: service(photo, upload.ec2) ECS: service(photo, upload.ecs)" in text
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,7 @@ def test_the_same_time_last_week_is_behind_their_charts(
     def read() -> LastWeek:
         return last_week(archive, migration, "mackerel", window, percentile="p95", slow_s=0.3)
 
+    poll(archive, sources)
     assert (read().own, read().own_missing) == ({}, ("mackerel_criteria",))
     fetch_criteria(archive, sources.criteria, week_before, now=NOW)
     lines = read()

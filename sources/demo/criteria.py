@@ -7,7 +7,6 @@ import numpy as np
 
 from domain import FLEETS, Clock, Migration, Series, Window, utc_now
 from domain.config.criteria import CriterionSource
-from domain.series import Owner
 from domain.window import MINUTE_S
 from sources.demo.base import DemoJobMetrics
 from sources.demo.metrics import Floats, Ints, poisson, request_outcomes, smooth_noise
@@ -62,9 +61,9 @@ class DemoCriteria(DemoJobMetrics):
             values = _values(series, answered[series.fleet], ts)
             yield from zip([code] * len(ts), ts.tolist(), values.tolist(), strict=True)
 
-    def _answered(self, ts: Ints) -> dict[Owner, Floats]:
+    def _answered(self, ts: Ints) -> dict[str, Floats]:
         """The answered requests of each fleet in each minute."""
-        answered: dict[Owner, Floats] = {fleet: np.zeros(len(ts)) for fleet in FLEETS}
+        answered: dict[str, Floats] = {fleet: np.zeros(len(ts)) for fleet in FLEETS}
         for group, (counts, _latency) in request_outcomes(self._scenario, ts, now=self._now()).items():
             answered[FLEET_OF[group]] += counts["answered"]
         return answered
@@ -78,4 +77,5 @@ def _values(series: Series, answered: Floats, ts: Ints) -> Floats:
         case "total":
             return answered
     noise = 1.2 * smooth_noise(minute, _CPU + fleet, 5)
-    return np.round(np.clip(_IDLE_CPU + _CPU_PER_REQUEST * answered + noise, 1, 100), 2)
+    cpu: Floats = np.clip(_IDLE_CPU + _CPU_PER_REQUEST * answered + noise, 1, 100)
+    return cpu.round(2)

@@ -11,6 +11,7 @@ from domain import Clock, Migration, Window, utc_now
 from domain.window import merge_windows
 from sources.base import MetricSource
 from sources.registry import Sources
+from sources.run_logs import RunLogSource
 from sources.tracing import traced
 from sources.triggers import JobDiscovery, TriggerSource
 
@@ -20,16 +21,19 @@ POLL_INTERVAL_S = 300
 
 
 class BatchCollector(Collector):
-    """Polls the metrics of batch jobs and their triggers every five minutes."""
+    """Polls the metrics of batch jobs, their triggers and the logs of their runs every five minutes."""
 
     def __init__(self, archive: BatchArchive, sources: Sources, migration: str = "", *, clock: Clock = utc_now) -> None:
-        """Polls `sources.batches` and `sources.triggers` only."""
+        """Polls `sources.batches`, `sources.triggers` and `sources.run_logs` only."""
         config = CollectorConfig(migration, HORIZON_MINUTES, CHUNK_MINUTES, metrics_interval_s=POLL_INTERVAL_S)
         super().__init__(archive, Sources(sources.batches, None, ()), config, clock=clock)
         self._metrics = sources.batches
         if sources.triggers is not None:
             poll = partial(self.poll_triggers, sources.triggers)
             self.tasks.append(PollTask(sources.triggers.name, "triggers", poll, POLL_INTERVAL_S))
+        if sources.run_logs is not None:
+            poll = partial(self.poll_run_logs, sources.run_logs)
+            self.tasks.append(PollTask(sources.run_logs.name, "run_logs", poll, POLL_INTERVAL_S))
 
     def fill_status(self, source: MetricSource) -> BackfillStatus:
         """How much of the horizon is archived. Raises ArchiveError."""
@@ -56,6 +60,15 @@ class BatchCollector(Collector):
         if wait_s := self._acquire_slot(source.name, "triggers", POLL_INTERVAL_S):
             return wait_s
         self._archive.events.save_triggers(traced(source.name, "triggers", source.snapshot), source.name)
+        return float(POLL_INTERVAL_S)
+
+    def poll_run_logs(self, source: RunLogSource) -> float:
+        """Reads the newest lines of the logs, if due. Returns the seconds until the next poll. Raises ArchiveError."""
+        if wait_s := self._acquire_slot(source.name, "run_logs", POLL_INTERVAL_S):
+            return wait_s
+        observations = self._archive.observations
+        read_steps = partial(source.read_steps, observations.run_logs_read_until(source.groups))
+        observations.save_run_logs(traced(source.name, "run_logs", read_steps))
         return float(POLL_INTERVAL_S)
 
 

@@ -254,7 +254,13 @@ class Collector:
     def run_task(self, task: PollTask) -> float:
         """Polls once, supervised, and stores an unexpected failure as the state of the source. Returns the seconds until the next poll."""
         wait_s = task.run(self.config.migration)
-        if task.failure and task.role in ("metrics", "traffic", "events", "triggers"):  # the next success replaces it
+        if task.failure and task.role in (
+            "metrics",
+            "traffic",
+            "events",
+            "triggers",
+            "run_logs",
+        ):  # the next success replaces it
             with suppress(ArchiveError):
                 self._archive.events.save_source_state(self._failed_state(task, task.failure), success=False)
         self._notify()

@@ -12,6 +12,7 @@ from rich.text import Text
 import analysis.batches.jobs as analysis
 from analysis.batches.handover import Slot
 from analysis.batches.jobs import JobReport
+from analysis.batches.run_work import JobWork
 from analysis.batches.runs import Run
 from archive import ArchiveError
 from collector.batches import open_batch_collector
@@ -25,6 +26,7 @@ from domain.config.batches import Batches
 from domain.window import DAY_S, MINUTE_S
 from messages import batches as text
 from messages import handover as text_of_handover
+from messages import run_work as text_of_work
 from messages import schedules, times
 from reports.judgement_json import iso_time, migration_json, pick, problems_json, window_json
 from services.batches import BatchView, read_batches
@@ -73,10 +75,10 @@ def _poll_and_read(
             if result.archive_problem:
                 raise result.archive_problem.as_error()
         for task in collector.tasks:
-            if task.role == "triggers":
+            if task.role in ("triggers", "run_logs"):
                 collector.run_task(task)
         for state in collector.source_states():
-            problems += state.problems if state.role == "triggers" else ()
+            problems += state.problems if state.role in ("triggers", "run_logs") else ()
         view = read_batches(archive, settings, [source.name for source in sources.batches], window)
     return view, tuple(dict.fromkeys(problems))
 
@@ -97,7 +99,7 @@ def batches_json(migration: Migration, view: BatchView, problems: tuple[Problem,
         **migration_json(migration),
         "window": window_json(view.window),
         "complete": view.complete,
-        "jobs": [_job_json(job, migration) for job in view.jobs],
+        "jobs": [_job_json(job, migration) | {"work": work_json(view.work.get(job.name))} for job in view.jobs],
         "problems": problems_json(problems),
     }
 
@@ -123,6 +125,29 @@ def _job_json(job: JobReport, migration: Migration) -> dict[str, Any]:
         "lambda": asdict(job.invocation_totals) if job.invocation_totals else None,
         "statuses": {status: job.count(status) for status in analysis.RUN_STATUSES},
         "handover": handover_json(job, migration) if job.handover else None,
+    }
+
+
+def work_json(work: JobWork | None) -> dict[str, Any] | None:
+    """What the compared runs did, by their logs; None without any."""
+    if work is None:
+        return None
+    names = {"baseline": "cron", "canary": "eventbridge"}
+    return {
+        "due_at": iso_time(work.due_at),
+        "runs": {
+            names[kind]: {**_run_json(run.run), **pick(run, "rows", "seconds", "success")}
+            for kind, run in work.runs.items()
+        },
+        "statements": [
+            {
+                "sql": statement.sql,
+                "rows": {names[kind]: value for kind, value in statement.rows.items()},
+                "seconds": {names[kind]: value for kind, value in statement.seconds.items()},
+                "differs": statement in work.differences,
+            }
+            for statement in work.statements
+        ],
     }
 
 
@@ -199,7 +224,10 @@ def _handover_lines(migration: Migration, view: BatchView, now: datetime) -> Ite
     for job in view.jobs:
         for why, command in text_of_handover.ending_commands(job, migration.region):
             yield from (plain(f"{job.name}: {why}"), plain(command))
-    if findings:
+    differences = [work for work in view.work.values() if work.differences]
+    for work in differences:
+        yield plain(text_of_work.differences(work), WARN)
+    if findings or differences:
         yield Text()
 
 

@@ -25,7 +25,11 @@ def doctor(
 def run_checks(sources: Sources) -> tuple[Health, ...]:
     """The checks of all sources, in parallel."""
     optional = (sources.traffic, sources.logs, sources.athena)
-    batches = (*sources.batches, *((sources.triggers,) if sources.triggers else ()))
+    batches = (
+        *sources.batches,
+        *((sources.triggers,) if sources.triggers else ()),
+        *((sources.run_logs,) if sources.run_logs else ()),
+    )
     checked = (
         *sources.metrics,
         *sources.criteria,

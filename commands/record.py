@@ -46,7 +46,7 @@ from sources.registry import Sources
 
 CATCH_UP_TIMEOUT_S = 300.0  # `--once` gives up on a source that makes no progress for this long
 LOOPBACK = "127.0.0.1"
-CATCH_UP_ROLES = ("metrics", "events", "traffic", "triggers")
+CATCH_UP_ROLES = ("metrics", "events", "traffic", "triggers", "run_logs")
 
 
 def record(

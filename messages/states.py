@@ -17,6 +17,7 @@ _SOURCE_NAMES: dict[str, LazyText | str] = {
     "lambda": lazy("CloudWatch (Lambda)"),
     "demo": lazy("Demo metrics"),
     "demo_batches": lazy("Demo batches"),
+    "function_logs": lazy("Logs of batch runs"),
     "demo_triggers": lazy("Demo rules"),
     "demo_lambda": lazy("Demo functions"),
     "demo_traffic": lazy("Demo weights"),

@@ -15,6 +15,7 @@ from ui.app_context import AppContext, get_app_context
 from ui.batches import view as batches
 from ui.batches.detail import job_detail
 from ui.batches.handover import handover_section
+from ui.batches.run_work import work_table
 from ui.components import page_actions
 from ui.controls import follow_link, query_param, query_params, segmented_control, set_query
 from ui.language import fragment
@@ -81,7 +82,8 @@ def _show(app: AppContext, view: BatchView, choice: str, now: datetime) -> None:
         table = batches.jobs_table(app.migration, view, choice, now, problems_only=bool(shown))
         st.html(table + batches.legend(view))
         handover_section(app.migration, view.jobs, now)
-        if comparison := batches.schedulers_table(app.migration, view.jobs, now):
+        work = work_table(app.migration, view, view.jobs, now)
+        if comparison := work + batches.schedulers_table(app.migration, view.jobs, now):
             st.html(comparison)
     else:
         _empty_state(app, view)

@@ -1,16 +1,18 @@
 """The reports of all batch jobs over a window."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import analysis.batches.jobs as analysis
 from analysis.batches.invocations import InvocationPeriod, parse_invocations
 from analysis.batches.jobs import JobReport, RunStatus, ScheduledRun
+from analysis.batches.run_work import JobWork, job_work
 from analysis.batches.runs import parse_runs
 from archive import BatchArchive
 from archive.batches import FINAL_AFTER_MINUTES
 from domain import Window
 from domain.config.batches import Batches
+from domain.run_steps import RUN_STEPS, RunStep
 from domain.window import DAY_S, MINUTE_S
 
 JOB_HISTORY_S = 62 * DAY_S  # for the typical duration and for the previous scheduler
@@ -18,11 +20,12 @@ JOB_HISTORY_S = 62 * DAY_S  # for the typical duration and for the previous sche
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """Every job over `window`, the worst first. `complete`: all of the window was read."""
+    """Every job over `window`, the worst first. `complete`: all of the window was read. `work`: what the runs of a job did, by their logs."""
 
     window: Window
     jobs: tuple[JobReport, ...]
     complete: bool
+    work: Mapping[str, JobWork] = field(default_factory=dict)
 
     def job(self, name: str) -> JobReport | None:
         return next((job for job in self.jobs if job.name == name), None)
@@ -57,16 +60,31 @@ def read_batches(archive: BatchArchive, settings: Batches, source_names: Sequenc
         triggers={trigger.job: trigger for trigger in snapshot.triggers} if snapshot else {},
         invocations=invocations,
     )
+    steps = _steps_by_job(archive, window)
+    jobs = tuple(
+        replace(job, handover=job.handover.with_requests(steps[job.name]))
+        if job.handover and job.name in steps
+        else job
+        for job in jobs
+    )
+    work = {job.name: job_work(job, steps[job.name]) for job in jobs if job.name in steps}
     complete = bool(result.last_asked_at) and not any(
         gap.start < min(window.end, read_until) and gap.end > window.start for gap in unanswered
     )
-    return BatchView(window, jobs, complete)
+    return BatchView(window, jobs, complete, {name: done for name, done in work.items() if done})
+
+
+def _steps_by_job(archive: BatchArchive, window: Window) -> dict[str, list[RunStep]]:
+    steps: dict[str, list[RunStep]] = {}
+    for step in archive.observations.run_steps(window):
+        steps.setdefault(step.job, []).append(step)
+    return steps
 
 
 def batches_cache_key(archive: BatchArchive, source_names: Sequence[str]) -> Hashable:
     """Changes whenever `read_batches` may return something else. Raises ArchiveError."""
     triggers = archive.events.triggers()
-    return tuple(map(archive.change_counter, source_names)), triggers.triggers if triggers else ()
+    return tuple(map(archive.change_counter, (*source_names, RUN_STEPS))), triggers.triggers if triggers else ()
 
 
 def count_statuses(runs: Sequence[ScheduledRun]) -> dict[RunStatus, int]:

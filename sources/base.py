@@ -212,7 +212,16 @@ class HistorySource(EventSource, Protocol):
 
 # Sources that only add detail. Everything works without them: their problems are notes, not alarms.
 SUPPLEMENTARY = frozenset(
-    {"cloudtrail", "cloudwatch_criteria", "mackerel_criteria", "codedeploy", "ecs", "eventbridge", "lambda"}
+    {
+        "cloudtrail",
+        "cloudwatch_criteria",
+        "mackerel_criteria",
+        "codedeploy",
+        "ecs",
+        "eventbridge",
+        "function_logs",
+        "lambda",
+    }
 )
 _REMARKS: frozenset[ProblemKind] = frozenset(
     ("message", "no_such_metric", "no_split", "gone", "elsewhere", "incomplete")

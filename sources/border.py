@@ -15,6 +15,7 @@ from domain.redaction import redact
 from domain.trace import current_reference, start_reference
 from sources.access_logs.base import LogListing
 from sources.base import Events, Health, Problem, Pull, TrafficSnapshot
+from sources.run_logs import RunLogs
 from sources.triggers import TriggerSnapshot
 from sources.window_latency import WindowLatency
 
@@ -50,6 +51,7 @@ REQUESTS: Mapping[str, _Request] = {
     "window_latency": _Request(lambda problem, now, window: WindowLatency(window, None, now, (), (problem,), False)),
     "check": _Request(lambda problem, _: (Health(problem.source, "check", "failed", 0.0, problem),)),
     "files": _Request(lambda problem, *_: LogListing(problems=(problem,))),
+    "read_steps": _Request(lambda problem, now, *_: RunLogs(now, problems=(problem,))),
     "download": _Request(lambda problem, *_: problem, raises=(OSError,)),
     "find_lines": _Request(lambda *_: ()),
     "check_limits": _Request(lambda problem, *_: problem),

@@ -16,6 +16,7 @@ from sources.aws.cloudwatch_criteria import CloudWatchCriteria
 from sources.aws.codedeploy import CodeDeploy
 from sources.aws.ecs import Ecs
 from sources.aws.eventbridge import EventBridge
+from sources.aws.function_logs import FunctionLogs
 from sources.aws.lambda_metrics import LambdaMetrics
 from sources.aws.load_balancer import LoadBalancer
 from sources.aws.s3_access_logs import S3Logs
@@ -29,12 +30,14 @@ from sources.demo.deployments import DemoDeployments
 from sources.demo.lambda_metrics import DemoLambda
 from sources.demo.release_sources import DemoReleaseAuditLog, DemoReleaseDeployments, DemoReleaseTraffic
 from sources.demo.releases import release_scenario
+from sources.demo.run_logs import DemoRunLogs
 from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, demo_releases, program_anchor
 from sources.mackerel.batches import MackerelBatches
 from sources.mackerel.client import MackerelApi
 from sources.mackerel.criteria import MackerelCriteria, expression_issues
 from sources.mackerel.events import MackerelEvents
 from sources.mackerel.metrics import MackerelMetrics
+from sources.run_logs import RunLogSource
 from sources.triggers import TriggerSnapshot, TriggerSource
 
 DEFAULT_PATH = Path("migration.toml")
@@ -50,6 +53,7 @@ class Sources:
     criteria: tuple[MetricSource, ...] = ()  # metrics of criteria of one's own
     batches: tuple[MetricSource, ...] = ()  # metrics of batch jobs; the first source has the runs
     triggers: TriggerSource | None = None
+    run_logs: RunLogSource | None = None  # None without [batches.log]
     logs: LogSource | None = None  # None without [access_logs]
     athena: AthenaLogs | None = None  # counts the same logs remotely, on demand only: queries are billed
 
@@ -57,7 +61,8 @@ class Sources:
     def batch_source_names(self) -> frozenset[str]:
         """The names of the sources that only the batches page uses."""
         triggers = (self.triggers,) if self.triggers else ()
-        return frozenset(source.name for source in (*self.batches, *triggers))
+        run_logs = (self.run_logs,) if self.run_logs else ()
+        return frozenset(source.name for source in (*self.batches, *triggers, *run_logs))
 
 
 def find_configuration(path: Path | None = None, *, demo: bool = False) -> Configuration:
@@ -94,6 +99,7 @@ def guard_all(sources: Sources, clock: Clock) -> Sources:
         criteria=tuple(guard(source, clock=clock) for source in sources.criteria),
         batches=tuple(guard(source, clock=clock) for source in sources.batches),
         triggers=sources.triggers and guard(sources.triggers, clock=clock, snapshot=TriggerSnapshot),
+        run_logs=sources.run_logs and guard(sources.run_logs, clock=clock),
         logs=sources.logs and guard(sources.logs, clock=clock),
         athena=sources.athena and guard(sources.athena, clock=clock),
     )
@@ -116,6 +122,7 @@ def _create_configured_sources(migration: Migration, clock: Clock) -> Sources:
     if migration.aws and any(job.function for job in jobs):
         batches.append(LambdaMetrics(migration, clock=clock))
     has_triggers = migration.aws and any(job.rule or job.scheduler for job in jobs)
+    has_run_logs = migration.aws and migration.batches and migration.batches.log
     logs, athena = _create_log_sources(migration, clock)
     return Sources(
         metrics=tuple(metrics),
@@ -124,6 +131,7 @@ def _create_configured_sources(migration: Migration, clock: Clock) -> Sources:
         events=tuple(events),
         batches=tuple(batches),
         triggers=EventBridge(migration, clock=clock) if has_triggers else None,
+        run_logs=FunctionLogs(migration, clock=clock) if has_run_logs else None,
         logs=logs,
         athena=athena,
     )
@@ -154,6 +162,7 @@ def _create_demo_sources(migration: Migration, clock: Clock, anchor: datetime) -
         ),
         batches=(DemoBatches(anchor=anchor, clock=clock), DemoLambda(anchor=anchor, clock=clock)),
         triggers=DemoTriggers(anchor=anchor, clock=clock),
+        run_logs=DemoRunLogs(anchor=anchor, clock=clock),
         logs=DemoLogs(anchor=anchor, clock=clock),
     )
 

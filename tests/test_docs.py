@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from domain import Aws, Criterion, Fleet, Mackerel, Migration, series_of_load_balancer, series_of_target_group
 from domain.config.access_logs import AccessLogs, Athena
-from domain.config.batches import Batches, Job
+from domain.config.batches import Batches, Job, RunLog
 from domain.config.criteria import CRITERION_METRICS
 from domain.config.loader import load
 from domain.config.releases import Releases
@@ -43,7 +43,8 @@ HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "fleets": ("## `[fleets.baseline]` and `[fleets.canary]`", Fleet, set()),
     "mackerel": ("## `[mackerel]`", Mackerel, set()),
     "criteria": ("## `[[criteria]]`", Criterion, set()),
-    "batches": ("## `[batches]`", Batches, {"jobs"}),
+    "batches": ("## `[batches]`", Batches, {"jobs", "log"}),
+    "log": ("## `[batches.log]`", RunLog, set()),
     "access_logs": ("## `[access_logs]`", AccessLogs, {"athena"}),
     "athena": ("## `[access_logs.athena]`", Athena, set()),
     "jobs": ("## `[[batches.jobs]]`", Job, set()),

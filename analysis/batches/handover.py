@@ -2,10 +2,10 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 from analysis.batches.due_times import scheduled_times
 from analysis.batches.invocations import InvocationPeriod
@@ -13,6 +13,7 @@ from analysis.batches.runs import Run
 from domain import Window
 from domain.config.batches import SchedulerKind
 from domain.cron import Cron, Rate, Schedule
+from domain.run_steps import RunStep
 from domain.window import DAY_S, MINUTE_S
 
 # both: cron and EventBridge ran it; neither: none of them did; retried: EventBridge again after an error; repeated: again without an error.
@@ -42,6 +43,17 @@ class Handover:
     @property
     def kinds(self) -> tuple[HandoverKind, ...]:
         return tuple(kind for kind in HANDOVER_KINDS if self.slots.get(kind))
+
+    def with_requests(self, steps: Sequence[RunStep]) -> Self:
+        """With repetitions that logged the same request ID as retries: Lambda keeps it. `steps`: what the job's runs logged."""
+        logged = [step for step in steps if step.scheduler == "canary" and step.request_id]
+        repeated = self.slots.get("repeated", ())
+        retried = tuple(slot for slot in repeated if logged and _is_one_request(slot, logged))
+        if not retried:
+            return self
+        both = sorted((*self.slots.get("retried", ()), *retried), key=lambda slot: slot.due_at)
+        others = tuple(slot for slot in repeated if slot not in retried)
+        return replace(self, slots={**self.slots, "retried": tuple(both), "repeated": others})
 
 
 def find_handover(
@@ -142,3 +154,14 @@ def _was_retried(slot: Slot, errors: Sequence[InvocationPeriod]) -> bool:
         run.result == "failed" or any(abs(period.start - run.started_at) <= MINUTE_S for period in errors)
         for run in slot.by_eventbridge[:-1]
     )
+
+
+def _is_one_request(slot: Slot, steps: Sequence[RunStep]) -> bool:
+    """Whether all runs of the slot logged the same request ID, which Lambda keeps in its retries."""
+    ids = {
+        step.request_id
+        for run in slot.by_eventbridge
+        for step in steps
+        if run.started_at - MINUTE_S <= step.ts < run.ended_at + MINUTE_S
+    }
+    return len(ids) == 1

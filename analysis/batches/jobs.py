@@ -78,6 +78,7 @@ class JobReport:
     overlapping_runs: int = 0
     invocation_totals: InvocationTotals | None = None
     handover: Handover | None = None
+    runs_by_scheduler: Mapping[SchedulerKind, Sequence[Run]] = field(default_factory=dict)
 
     @property
     def runs_twice(self) -> bool:
@@ -208,6 +209,7 @@ def _job_report(
         overlapping_runs=count_overlaps(
             [run for run in newest if observed.window.start <= run.started_at < observed.window.end]
         ),
+        runs_by_scheduler=runs_by_scheduler,
         handover=find_handover(
             runs_by_scheduler,
             timing.schedule,

@@ -13,7 +13,7 @@ from archive.db import migrations
 from archive.db.engine import transaction
 from archive.db.errors import ArchiveError
 
-SCHEMA_VERSION = 11  # the number of the newest migration
+SCHEMA_VERSION = 12  # the number of the newest migration
 METADATA = sa.MetaData()
 
 
@@ -145,6 +145,17 @@ deployment = Table(
     *_key(Text, "source", "key"),
     *_required(BigInteger, "created", "read_at"),
     *_required(Text, "body"),
+)
+
+# A value of a source (JSON): a step that a run of a batch logged, by the source "function_logs".
+observation = Table(
+    "observation",
+    METADATA,
+    _reference("migration", primary_key=True),
+    *_key(Text, "source", "key"),
+    *_required(BigInteger, "ts"),
+    *_required(Text, "body"),
+    sa.Index("ix_observation_ts", "migration_id", "source", "ts"),
 )
 
 event = Table(

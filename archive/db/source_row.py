@@ -10,7 +10,16 @@ from archive.db.upsert import upsert
 
 # What a source is polled for.
 Role = Literal[
-    "metrics", "traffic", "events", "window_latency", "triggers", "event_backlog", "logs", "check", "decision"
+    "metrics",
+    "traffic",
+    "events",
+    "window_latency",
+    "triggers",
+    "run_logs",
+    "event_backlog",
+    "logs",
+    "check",
+    "decision",
 ]
 
 

@@ -28,7 +28,7 @@ from domain import Series, Window
 from domain.window import EARLIEST_S, LATEST_S
 from sources.base import AnsweredRange, Pull
 
-_KEYED_TABLES = ("event", "weight_change")  # existing rows stay
+_KEYED_TABLES = ("event", "weight_change", "observation")  # existing rows stay
 # The newest row wins, by this column.
 _LATEST_TABLES = {
     "window_latency": "asked_at",

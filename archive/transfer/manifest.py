@@ -12,7 +12,7 @@ from archive.db import schema
 from archive.db.migrations import standard_names
 from domain.window import EARLIEST_S, LATEST_S
 
-FORMAT_VERSION = 5  # 5: deployments; 4: decisions; before 3: other names of tables, columns and JSON keys (db/migrations/standard_names.py)
+FORMAT_VERSION = 6  # 6: observations; 5: deployments; 4: decisions; before 3: other names of tables, columns and JSON keys (db/migrations/standard_names.py)
 MANIFEST_FILE = "manifest.json"
 # Tables that are a file each, row by row.
 COPIED_TABLES = (
@@ -25,6 +25,7 @@ COPIED_TABLES = (
     "traffic_snapshot",
     "deployment_state",
     "deployment",
+    "observation",
     "log_file",
 )
 # Tables whose files have another form, without ids, for other programs to read.

@@ -27,6 +27,7 @@ from archive.transfer.manifest import COPIED_TABLES, ExportError, Manifest
 from domain import Traffic, WeightChange
 from domain.deployments import Deployment, DeploymentState
 from domain.events import EVENT_KINDS
+from domain.run_steps import MAX_SQL_CHARS, RUN_STEPS, RunStep
 from domain.serialization import from_json
 from domain.series import Owner
 from domain.triggers import Triggers
@@ -377,6 +378,14 @@ def _check_triggers(row: Row) -> None:
         _ = trigger.schedule, trigger.zone  # neither raises for any text
 
 
+def _check_observation(row: Row) -> None:
+    if row["source"] != RUN_STEPS:
+        raise _InvalidError("source")
+    step = _decode(RunStep, row)
+    if (step.key, step.ts) != (row["key"], row["ts"]) or len(step.sql) > MAX_SQL_CHARS:
+        raise _InvalidError("body, time, key or SQL")
+
+
 def _check_decision(row: Row) -> None:
     if not (0 < row["phase"] < 1_000_000 and EARLIEST_S <= row["start_s"] <= row["recorded_at"]):
         raise _InvalidError("phase, start_s, recorded_at")
@@ -445,6 +454,7 @@ _ROW_CHECKS: dict[str, Callable[[Row], None]] = {
     "deployment": _check_deployment_row,
     "trigger": _check_triggers,
     "decision": _check_decision,
+    "observation": _check_observation,
     "window_latency": _check_window_latency,
     "log_file": _check_log_file,
 }

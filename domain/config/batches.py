@@ -20,6 +20,7 @@ UNIT_SECONDS: Mapping[DurationUnit, float] = {"s": 1.0, "ms": 0.001, "min": 60.0
 
 _PLACEHOLDER = "{job}"
 _JOB_NAME = r"[A-Za-z0-9_-]+"  # of a discovered job: no dots, which separate the parts of a Mackerel metric name
+_JsonPath = Annotated[str, matches(r"(\$?(\.?[A-Za-z_@][\w@-]*|\[(\d{1,4}|\*)\])+)?", "not_a_json_path")]
 _Pattern = Annotated[str, matches(r"([A-Za-z0-9._-]*\{job\}[A-Za-z0-9._-]*)?", "not_a_pattern")]
 
 
@@ -75,6 +76,33 @@ class Job(ConfigTable):
         return self.grace_minutes * 60
 
 
+class RunLog(ConfigTable):
+    """Where the JSON lines that a run logs have what it did: `$.statements[*].rows`. The function's log group is /aws/lambda/ and its name.
+
+    `cron_group`: the log group with the output of cron; `{job}` in it stands for the job's name. `filter`: a filter pattern of CloudWatch Logs.
+    `max_calls`, `max_mb`: what one poll may read at most.
+    """
+
+    sql: _JsonPath = ""
+    rows: _JsonPath = ""
+    seconds: _JsonPath = ""
+    success: _JsonPath = ""
+    event_id: _JsonPath = ""
+    job: _JsonPath = ""
+    cron_group: Annotated[str, matches(r"[\w./#{}-]{0,512}", "not_a_log_group")] = ""
+    filter: Annotated[str, Field(max_length=1024)] = ""
+    max_calls: Annotated[int, Field(ge=1, le=200)] = 20
+    max_mb: Annotated[int, Field(ge=1, le=100)] = 4
+
+    @model_validator(mode="after")
+    def _check_paths(self) -> Self:
+        if not (self.sql or self.rows or self.seconds or self.success):
+            raise config_error("no_json_path")
+        if self.cron_group and "{job}" not in self.cron_group and not self.job:
+            raise config_error("shared_log_group", given=self.cron_group)
+        return self
+
+
 class Batches(ConfigTable):
     """Metric name patterns in which `{job}` stands for the job's name; `cron_…` are those of the runs by cron.
 
@@ -91,6 +119,7 @@ class Batches(ConfigTable):
     cron_failure: _Pattern = ""
     cron_unit: DurationUnit = "s"
     timestamp: Literal["end", "start"] = "end"
+    log: RunLog | None = None
     jobs: tuple[Job, ...] = ()
 
     @model_validator(mode="after")

@@ -13,6 +13,16 @@ EXAMPLES = {
     "batches.cron_failure": 'cron_failure = "cron.{job}.failure"',
     "batches.cron_unit": 'cron_unit = "s"',
     "batches.timestamp": 'timestamp = "end"',
+    "batches.log.sql": 'sql = "$.statements[*].sql"',
+    "batches.log.rows": 'rows = "$.statements[*].rows"',
+    "batches.log.seconds": 'seconds = "$.statements[*].seconds"',
+    "batches.log.success": 'success = "$.success"',
+    "batches.log.event_id": 'event_id = "$.event.id"',
+    "batches.log.job": 'job = "$.job"',
+    "batches.log.cron_group": 'cron_group = "/photo/cron/{job}"',
+    "batches.log.filter": 'filter = "rows"',
+    "batches.log.max_calls": "max_calls = 20",
+    "batches.log.max_mb": "max_mb = 4",
     "batches.jobs.name": 'name = "thumbnails"',
     "batches.jobs.schedule": 'schedule = "cron(0 18 ? * MON-FRI *)"',
     "batches.jobs.timezone": 'timezone = "Asia/Tokyo"',
@@ -31,6 +41,22 @@ TEXTS = {
     "not_a_pattern": (
         lazy("“{given}” is not a metric name pattern: it needs `{{job}}` once, and only letters, digits, `.`, `_` and `-`."),
         lazy("Put `{{job}}` in place of the job's name, for example \"batch.{{job}}.duration\"."),
+    ),
+    "no_json_path": (
+        lazy("No path configured, so nothing in the logs is read."),
+        lazy('Set at least one of `sql`, `rows`, `seconds` and `success`, for example `rows = "$.rows"`.'),
+    ),
+    "not_a_json_path": (
+        lazy("“{given}” is not a path in JSON: names with `.` between them, `[0]` and `[*]`."),
+        lazy('Example: "$.statements[*].rows".'),
+    ),
+    "not_a_log_group": (
+        lazy("“{given}” is not the name of a log group."),
+        lazy("Use letters, digits and `_ - / . #`, and `{{job}}` in place of the job's name."),
+    ),
+    "shared_log_group": (
+        lazy("All jobs share the log group “{given}”, so its lines cannot be assigned to jobs."),
+        lazy('Set `job`, the path to the job\'s name in a line, or put `{{job}}` into the group\'s name.'),
     ),
     "pattern_twice": (
         lazy("“{given}” is used twice, so its values would be ambiguous."),

@@ -24,6 +24,7 @@ _AWS = (
     "codedeploy",
     "ecs",
     "eventbridge",
+    "function_logs",
     "lambda",
     "access_logs",
     "athena",
@@ -44,6 +45,7 @@ _PAGES = {
     "cloudwatch_criteria": "cloudwatch",
     "mackerel_batches": "batches",
     "eventbridge": "batches",
+    "function_logs": "batches",
     "lambda": "batches",
 }
 MAX_QUOTE_CHARS = 240

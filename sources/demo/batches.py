@@ -63,6 +63,13 @@ def demo_batches_config() -> dict[str, Any]:
         "success": "batch.{job}.success",
         "cron_duration": "cron.{job}.duration",
         "cron_success": "cron.{job}.success",
+        "log": {
+            "sql": "$.sql",
+            "rows": "$.rows",
+            "seconds": "$.seconds",
+            "success": "$.success",
+            "event_id": "$.event",
+        },
         "jobs": [
             {
                 "name": job.name,

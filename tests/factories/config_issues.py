@@ -204,6 +204,18 @@ BATCH_ISSUES: list[InvalidConfig] = [
     ("batches", batches_table(unit="h"), "batches.unit", "not_a_choice", {}),
     ("batches", job_table(grace_minutes=0), "batches.jobs.0.grace_minutes", "out_of_range", {"limit": "1"}),
     ("batches", {}, "batches", "no_pattern", {}),
+    ("batches", batches_table(log={}), "batches.log", "no_json_path", {}),
+    ("batches", batches_table(log={"sql": "$..a"}), "batches.log.sql", "not_a_json_path", {"given": "$..a"}),
+    ("batches", batches_table(log={"rows": "$[a]"}), "batches.log.rows", "not_a_json_path", {}),
+    ("batches", batches_table(log={"sql": "a", "cron_group": "a b"}), "batches.log.cron_group", "not_a_log_group", {}),
+    (
+        "batches",
+        batches_table(log={"sql": "a", "cron_group": "/a"}),
+        "batches.log",
+        "shared_log_group",
+        {"given": "/a"},
+    ),
+    ("batches", batches_table(log={"sql": "a", "max_mb": 0}), "batches.log.max_mb", "out_of_range", {"limit": "1"}),
     (
         "batches",
         batches_table(duration="batch.duration"),

@@ -6,8 +6,10 @@ from archive import Archive, BatchArchive
 from archive.decisions import RecordedDecision
 from archive.transfer.export import export_archive
 from domain.deployments import DeploymentState
+from domain.run_steps import RunStep
 from domain.triggers import Triggers
 from sources.base import Events, TrafficSnapshot
+from sources.run_logs import RunLogs
 from sources.triggers import TriggerSnapshot
 from tests.factories.archives import MIGRATION
 from tests.factories.counted_files import counted_file, log_counts
@@ -51,6 +53,9 @@ def fill_archive(url: str) -> None:
         archive.access_logs.save_counts([counted_file("c", 0, 60)], log_counts(0, 30))
         archive.decisions.save(RecordedDecision(1, NOON - 3600, NOON, '{"decision":"wait"}'), {1: NOON - 3600})
     with BatchArchive.open(url, MIGRATION) as batches:
+        batches.observations.save_run_logs(
+            RunLogs(NOON, (RunStep("s-1", "cleanup", "canary", NOON - 30, sql="DELETE FROM sessions", rows=12),))
+        )
         batches.events.save_triggers(TriggerSnapshot(NOON, Triggers(NOON, (TRIGGER,))), "eventbridge")
 
 

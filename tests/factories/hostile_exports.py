@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from archive.transfer import validation
-from archive.transfer.manifest import sha256_of
+from archive.transfer.manifest import FORMAT_VERSION, sha256_of
 from tests.fakes.metric_source import NOON
 
 Spoil = Callable[[Path], None]
@@ -240,6 +240,9 @@ HOSTILE: dict[str, Spoil] = {
     "seen in the future": set_value("traffic_snapshot", "last_seen", 4_000_000_000),
     "seen before it began": set_value("deployment_state", "last_seen", 0),
     "a trigger of the future": set_value("trigger", "asked_at", 4_000_000_000),
+    "a step of another time": set_value("observation", "ts", NOON - 1),
+    "an observation of an unknown source": set_value("observation", "source", "magic"),
+    "a step with a long statement": set_body("observation", lambda body: body | {"sql": "x" * 2001}),
     "a decision of the future": set_value("decision", "recorded_at", 4_000_000_000),
     "a decision before its phase": set_value("decision", "start_s", 4_000_000_000),
     "a decision of phase 0": set_value("decision", "phase", 0),
@@ -316,7 +319,7 @@ HOSTILE: dict[str, Spoil] = {
     "a file that is a link": link_to("other"),
     "no counts of the log files": unlist("log_counts.parquet"),
     "no points": unlist("points.parquet"),
-    "a later format": in_manifest(version=6),
+    "a later format": in_manifest(version=FORMAT_VERSION + 1),
     "a format of 0": in_manifest(version=0),
     "an infinite format": write_manifest_text('{"version": 1e999}'),
     "a migration that is a list": in_manifest(migration=["x"]),

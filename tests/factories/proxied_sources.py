@@ -23,6 +23,7 @@ from sources.mackerel.client import MackerelApi
 from sources.registry import Sources
 from tests.factories.access_log_lines import access_log_line
 from tests.fakes.athena import BUCKET, FakeAthena
+from tests.fakes.cloudwatch_logs import FakeCloudWatchLogs
 from tests.fakes.elbv2 import REGION, FakeElbv2
 from tests.fakes.mackerel import ALB_HOST, SERVICE
 from tests.fakes.mutating_proxy import MutatingProxy, Reply, mutate, mutating_proxies
@@ -54,6 +55,9 @@ margin = 5
 service = "{SERVICE}"
 duration = "batch.{{{{job}}}}.duration"
 success = "batch.{{{{job}}}}.success"
+
+[batches.log]
+rows = "$.rows"
 
 [[batches.jobs]]
 name = "thumbnails"
@@ -112,6 +116,7 @@ class ProxiedSources:
             "check": lambda: source.check(),
             "files": lambda: source.files(self.log_window),
             "download": download_all,
+            "read_steps": lambda: source.read_steps({}),
             "check_limits": lambda: source.check_limits(files),
             "count_day": lambda: source.count_day(files[0], on_progress=lambda _: None, should_stop=lambda: False),
         }
@@ -132,10 +137,13 @@ def proxied_sources(folder: Path) -> Iterator[ProxiedSources]:
     with (
         fake_services(SteadyTraffic(lambda _: {"photo-ec2": 0.9, "photo-ecs": 0.1})) as services,
         FakeAthena() as athena,
+        FakeCloudWatchLogs() as logs,
     ):
         athena.polls_until_final = 0
         _add_access_logs(services.elbv2, athena, log_window, now)
         _add_jobs(services, now)
+        line = (int(now.timestamp()) * 1000 - 60_000, '{"rows": 12}')
+        logs.groups = {f"/aws/lambda/photo-{job}": [line] for job in ("thumbnails", "digest")}
         services.cloudtrail.records = list(_audit_records(services.elbv2, now))
         config = folder / "migration.toml"
         tables = _TABLES.format(folder=folder)
@@ -145,6 +153,7 @@ def proxied_sources(folder: Path) -> Iterator[ProxiedSources]:
             "S3": athena.url,
             "EVENTBRIDGE": services.elbv2.url,
             "SCHEDULER": services.elbv2.url,
+            "CLOUDWATCH_LOGS": logs.url,
         }
         urls = services.environment | {f"AWS_ENDPOINT_URL_{name}": url for name, url in aws.items()}
         with mutating_proxies(urls) as (environment, proxies), _without_pauses(environment):

@@ -19,6 +19,7 @@ from services.batches import BatchView
 from ui import layout
 from ui.batches import view as batches
 from ui.batches.handover import handover_detail
+from ui.batches.run_work import work_table
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
 
@@ -40,7 +41,8 @@ def job_detail(migration: Migration, view: BatchView, job: JobReport, now: datet
     )
     _durations_chart(migration, view, job, now)
     handover_detail(migration, job, now)
-    st.html(batches.schedulers_table(migration, [job], now) + _runs_table(migration, job, now))
+    work = work_table(migration, view, [job], now)
+    st.html(work + batches.schedulers_table(migration, [job], now) + _runs_table(migration, job, now))
 
 
 def _facts(migration: Migration, job: JobReport, now: datetime) -> Iterator[str]:

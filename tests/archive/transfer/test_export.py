@@ -19,7 +19,14 @@ from archive import Archive
 from archive.db import schema
 from archive.metrics import rows
 from archive.transfer.import_ import import_archive
-from archive.transfer.manifest import CONVERTED_TABLES, COPIED_TABLES, EXCLUDED_TABLES, ExportError, read_manifest
+from archive.transfer.manifest import (
+    CONVERTED_TABLES,
+    COPIED_TABLES,
+    EXCLUDED_TABLES,
+    FORMAT_VERSION,
+    ExportError,
+    read_manifest,
+)
 from collector.collector import Collector, CollectorConfig
 from domain import Series
 from sources.base import TrafficSnapshot
@@ -265,7 +272,7 @@ def test_an_export_of_the_last_version_is_imported(url: UrlFactory) -> None:
     with closing(sqlite3.connect(url("sqlite", "one").removeprefix("sqlite:///"))) as file:
         file.executescript((SAMPLES / "version_8.sql").read_text())
     imported, migrated = table_rows(url("sqlite", "two")), table_rows(url("sqlite", "one"))
-    assert [name for name, rows in imported.items() if not rows] == ["deployment", "decision"]
+    assert [name for name, rows in imported.items() if not rows] == ["deployment", "observation", "decision"]
     assert imported == migrated
 
 
@@ -295,7 +302,7 @@ def remove_a_file(folder: Path) -> None:
 
 
 def raise_version(folder: Path) -> None:
-    (folder / "manifest.json").write_text('{"version": 6}')
+    (folder / "manifest.json").write_text(json.dumps({"version": FORMAT_VERSION + 1}))
 
 
 def remove_points_entry(folder: Path) -> None:
@@ -319,7 +326,7 @@ def remove_manifest(folder: Path) -> None:
         (break_manifest, "damaged", "manifest.json"),
         (remove_a_file, "missing", "event.parquet"),
         (remove_points_entry, "missing", "points.parquet"),
-        (raise_version, "newer", "6 > 5"),
+        (raise_version, "newer", f"{FORMAT_VERSION + 1} > {FORMAT_VERSION}"),
         (remove_manifest, "not_an_export", "export"),
     ],
 )

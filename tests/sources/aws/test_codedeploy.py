@@ -227,6 +227,8 @@ def test_a_deployment_that_is_ready_waits_until_it_is_stopped(server: FakeDeploy
         Wait("READY_WAIT", None, "stop"),
     )
     assert waits_of(server, "Ready", READY_STAGES) == (Wait("READY_WAIT"),)
+    at_once = {"deploymentReadyOption": {"actionOnTimeout": "CONTINUE_DEPLOYMENT", "waitTimeInMinutes": 0}}
+    assert waits_of(server, "Ready", READY_STAGES, blueGreenDeploymentConfiguration=at_once) == (Wait("READY_WAIT"),)
     assert waits_of(server, "InProgress", READY_STAGES, blueGreenDeploymentConfiguration=options) == ()
 
 

@@ -9,6 +9,7 @@ from commands import archive, import_criteria
 from commands.batches import batches
 from commands.deployments import deployments
 from commands.doctor import doctor
+from commands.drain import drain
 from commands.endpoints import endpoints
 from commands.judge import judge
 from commands.next_step import next_step
@@ -29,6 +30,7 @@ from domain.version import version
 from messages import access_logs, evidence, notes, recording, steps
 from messages import batches as batch_text
 from messages import cli as text
+from messages import drain as drain_text
 from messages import next_step as next_step_text
 from messages import releases as releases_text
 from messages import retrospective as retrospective_text
@@ -77,6 +79,7 @@ app.command(help=str(trace_text.COMMAND), cls=GateCommand, rich_help_panel=watch
 app.command(help=str(batch_text.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(batches)
 app.command(help=str(text.JUDGE), cls=GateCommand, rich_help_panel=str(text.DECIDE_GROUP))(judge)
 app.command("next", help=str(next_step_text.COMMAND), rich_help_panel=str(text.DECIDE_GROUP))(next_step)
+app.command(help=str(drain_text.COMMAND), cls=GateCommand, rich_help_panel=str(text.DECIDE_GROUP))(drain)
 evidence_group = str(text.EVIDENCE_GROUP)
 app.command(help=str(evidence.REPORT), cls=GateCommand, rich_help_panel=evidence_group)(report)
 app.command(help=str(retrospective_text.RETROSPECTIVE), cls=GateCommand, rich_help_panel=evidence_group)(retrospective)

@@ -53,7 +53,7 @@ def batches(
         raise typer.Exit(EXIT_UNAVAILABLE)
     now = startup.now()
     try:
-        view, problems = _poll_and_read(migration, migration.batches, Window.last(minutes, now=now), now)
+        view, problems = poll_and_read(migration, migration.batches, Window.last(minutes, now=now), now)
     except ArchiveError as error:
         startup.exit_with_archive_problem(migration, config, error.problem, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
     code = exit_code(view)
@@ -61,7 +61,7 @@ def batches(
     raise typer.Exit(code)
 
 
-def _poll_and_read(
+def poll_and_read(
     migration: Migration, settings: Batches, window: Window, now: datetime
 ) -> tuple[BatchView, tuple[Problem, ...]]:
     """Fetches what is missing, then reads the archive. Raises ArchiveError."""

@@ -28,6 +28,7 @@ from ui.controls import (
     source_control,
 )
 from ui.decision import incidents_table
+from ui.drain import last_phase_section
 from ui.endpoints.view import request_last_days
 from ui.hero import hero_section, show_in_tab
 from ui.language import fragment
@@ -129,6 +130,7 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
     deployments = read_deployments(app, params.source, traffic.traffic, until=until, now=now)
     deployments_section(app, deployments, traffic.traffic, now)
     next_step_section(app, evaluation, traffic.traffic, deployments.state, cache_key=judged.cache_key, now=data_time)
+    last_phase_section(app, None if params.fixed_window else traffic.traffic, params.source, now=now)
     sources_section(app, params.source, view.data.result, now)
     rules_section(app, traffic)
     queries_section(app, params.source, window)

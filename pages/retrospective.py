@@ -21,6 +21,7 @@ from ui.app_context import AppContext, get_app_context
 from ui.chart_note import chart_note_form, choose_note_time
 from ui.components import heartbeat, overlay_chart, page_actions
 from ui.controls import follow_link, leave_range_button, query_param, query_params, set_range, source_control
+from ui.drain import drain_section
 from ui.language import fragment
 from ui.retrospective.download import csv_button, report_button
 from ui.retrospective.notes import notes_section
@@ -97,6 +98,7 @@ def _results(app: AppContext, outline: MigrationOutline, window: Window, now: da
     phases_section(app, retrospective, evaluations, tiles)
     st.html(impact_list(app.migration, retrospective, now=now))
     st.html(before_after_table(app.migration, retrospective, now=now))
+    drain_section(app, outline.source, now=now)
     steps_section(app, now=now)
     notes_section(app, outline, now=now)
 

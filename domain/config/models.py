@@ -133,6 +133,9 @@ class Migration(ConfigTable):
     provisional_minutes: Annotated[int, Field(ge=0, le=60)] = 3  # drawn, never judged
     settle_minutes: Annotated[int, Field(ge=1, le=240)] = 15  # re-read at each refresh until then
     warm_up: str = DEFAULT_WARM_UP  # not judged at the start of a phase and after a deployment of the canary
+    drained_after_hours: Annotated[int, Field(ge=1, le=720)] = (
+        24  # without a request, before the baseline may be removed
+    )
     backfill: bool = True  # also fetch the history that the sources retain
     since: date | Literal[""] = ""  # first day of that history, in `timezone`; "": all of it
     slow_thresholds_s: tuple[Annotated[float, Field(ge=10**-THRESHOLD_DECIMALS, le=60)], ...] = (

@@ -119,7 +119,7 @@ def test_the_general_help_lists_each_command_once_under_a_heading() -> None:
     groups = {block.splitlines()[0]: re.findall(r"(?m)^  (\w+)  +\S", block) for block in listed.strip().split("\n\n")}
     assert groups == {
         "Watch:": ["watch", "weights", "deployments", "releases", "endpoints", "trace", "batches"],
-        "Decide:": ["judge", "next"],
+        "Decide:": ["judge", "next", "drain"],
         "Evidence:": ["report", "retrospective", "note"],
         "Set up:": ["doctor", "import"],
         "Data:": ["record", "step", "archive"],

@@ -72,7 +72,6 @@ RELEASES_HEAD = (
 RELEASE_PAGES = (LIVE_TITLE, parity.PARITY_TITLE, RETROSPECTIVE_TITLE)
 DEMO_RELEASES = lazy("releases of another service")
 RELEASES_DEMO = lazy("A second service, which ECS releases by canary: each release is judged like a migration.")
-NO_SERVICE = lazy("The deployments of the service have not been read yet, or could not be read.")
 
 
 def releases_summary(service: str, n: int) -> str:
@@ -90,6 +89,14 @@ def no_releases(service: str, since: str) -> str:
 
 
 NOT_FOLLOWED = lazy("Not followed: too many releases are running. It is followed while one of its pages is open.")
+
+
+def loading_service(service: str) -> str:
+    return _("Loading the deployments of {service}…").format(service=service)
+
+
+def unread_service(service: str) -> str:
+    return _("The deployments of {service} could not be read.").format(service=service)
 
 
 def awaited_release(slug: str, service: str) -> str:

@@ -10,6 +10,7 @@ from archive import SourceState
 from domain import utc_now
 from messages import board as text
 from messages import times
+from messages.batches import SOURCES_TITLE
 from messages.errors import config
 from messages.errors.sources import shorten
 from messages.live import ARCHIVE_ERROR
@@ -91,6 +92,8 @@ def _releases(awaited: str) -> None:
             st.html(render_partial("board.releases", title=text.releases_summary(service, len(lines)), rows=lines))
         else:
             _no_releases(app, service, now)
+        if problems := [state for state in app.source_states() if state.problems]:
+            st.html(sources_table(str(SOURCES_TITLE), [source_line(state, now) for state in problems], ""))
 
 
 def _no_releases(app: AppContext, service: str, now: datetime) -> None:
@@ -100,9 +103,7 @@ def _no_releases(app: AppContext, service: str, now: datetime) -> None:
         since = times.date(datetime.fromtimestamp(start, UTC), app.migration.zone, now=now)
         layout.empty_state(text.no_releases(service, since))
         return
-    layout.empty_state(str(text.NO_SERVICE))
-    if problems:
-        st.html(sources_table("", [source_line(state, now) for state in problems], ""))
+    layout.empty_state(text.unread_service(service) if problems else text.loading_service(service))
 
 
 def _deployments_since(app: AppContext) -> int | None:

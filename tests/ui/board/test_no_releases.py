@@ -9,7 +9,7 @@ from domain import Window
 from pages import board
 from sources.base import Events, Problem
 from tests.factories.app_context import NOW
-from ui.app_context import AppContext
+from ui.app_context import AppContext, AppContexts
 
 NOW_S = int(NOW.timestamp())
 
@@ -26,29 +26,36 @@ def text_of(app: AppContext, rendered: list[str]) -> str:
 
 
 def test_before_the_first_read_it_is_not_known_whether_there_are_any(app: AppContext, rendered: list[str]) -> None:
-    assert "have not been read yet, or could not be read" in text_of(app, rendered)
+    assert "Loading the deployments of photo/web…" in text_of(app, rendered)
 
 
 def test_without_deployments_it_says_since_when(app: AppContext, rendered: list[str]) -> None:
     for days, source in ((90, "ecs"), (80, "codedeploy")):
-        assert "have not been read yet" in text_of(app, rendered)
+        assert "Loading the deployments" in text_of(app, rendered)
         app.archive.events.save_events(Events(Window(NOW_S - days * 86_400, NOW_S), NOW_S), source)
     assert "No deployment of photo/web was found since 3 Sep." in text_of(app, rendered)
 
 
 def test_what_another_source_covers_does_not_count(app: AppContext, rendered: list[str]) -> None:
     app.archive.events.save_events(Events(Window(NOW_S - 90 * 86_400, NOW_S), NOW_S), "cloudtrail")
-    assert "have not been read yet" in text_of(app, rendered)
+    assert "Loading the deployments" in text_of(app, rendered)
 
 
-def test_a_source_that_cannot_be_read_says_why_with_the_next_step(app: AppContext, rendered: list[str]) -> None:
+def test_a_source_that_cannot_be_read_says_why_with_the_next_step(
+    app: AppContext, rendered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for source in ("ecs", "codedeploy"):
         app.archive.events.save_events(Events(Window(NOW_S - 86_400, NOW_S), NOW_S), source)
     problem = Problem("denied", "ecs", "ListServiceDeployments", "<b>photo/web</b>")
     app.archive.events.save_source_state(
         SourceState("ecs", "events", "denied", NOW_S, None, 0.1, (problem,)), success=False
     )
-    html = text_of(app, rendered)
+    assert "The deployments of photo/web could not be read." in text_of(app, rendered)
+    monkeypatch.setattr(board, "get_app_context", lambda: app)
+    monkeypatch.setattr(board, "open_contexts", lambda: AppContexts({app.migration.slug: app}))
+    rendered.clear()
+    board._releases("")
+    html = " ".join(rendered)
     assert "could not be read" in html and "ListServiceDeployments" in html
     assert "<b>photo/web</b>" not in html
 

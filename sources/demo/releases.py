@@ -10,8 +10,8 @@ from domain.deployments import Deployment, EcsService, PlannedShift, Stage, Task
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.demo.scenario import RELEASE_GROUPS, RELEASE_SERVICE, ZONE, Scenario, ScenarioStep, local_epoch_s
 
-CANARY_PERCENT, BAKE_S, END_S = 20, 2 * HOUR_S, 15 * MINUTE_S
-PAUSED_AFTER_S = HOUR_S  # of BAKE_S: then a hook of type PAUSE waits for a person before the step to 100 %
+CANARY_PERCENT, BAKE_S, END_S = 20, HOUR_S, 15 * MINUTE_S
+STEP_AFTER_S = 2 * HOUR_S  # to 100 %: after BAKE_S, a hook of type PAUSE waits for a person
 _PAUSE_TIMEOUT_S = DAY_S
 _ARN_PREFIX = f"arn:aws:ecs:ap-northeast-1:123456789012:service-deployment/{RELEASE_SERVICE}"
 _ROLLED_BACK_AFTER_S = 42 * MINUTE_S
@@ -41,7 +41,7 @@ class ScriptedRelease:
         """When ECS ended the deployment (epoch seconds)."""
         if self.end == "running":
             return None
-        return self.start + (BAKE_S + END_S if self.end == "succeeded" else _ROLLED_BACK_AFTER_S + 6 * MINUTE_S)
+        return self.start + (STEP_AFTER_S + END_S if self.end == "succeeded" else _ROLLED_BACK_AFTER_S + 6 * MINUTE_S)
 
 
 @lru_cache(maxsize=8)
@@ -72,7 +72,7 @@ def release_scenario(anchor: datetime) -> Scenario:
         rest = 100 - CANARY_PERCENT
         steps.append(ScenarioStep(release.start, rest, CANARY_PERCENT, release.group, release.old_group))
         if release.end == "succeeded":
-            steps.append(ScenarioStep(release.start + BAKE_S, 0, 100, release.group, release.old_group))
+            steps.append(ScenarioStep(release.start + STEP_AFTER_S, 0, 100, release.group, release.old_group))
         if release.end == "rolled_back":
             end = release.start + _ROLLED_BACK_AFTER_S
             steps.append(ScenarioStep(end, 100, 0, release.group, release.old_group))
@@ -130,7 +130,7 @@ def _id(release: ScriptedRelease) -> str:
 
 def _stages(release: ScriptedRelease, now: int) -> tuple[Stage, ...]:
     """The current stage, as ECS has it."""
-    paused_at = release.start + PAUSED_AFTER_S
+    paused_at = release.start + BAKE_S
     if now < paused_at:
         return (Stage("BAKE_TIME", "IN_PROGRESS", release.start),)
     return (Stage("PRE_PRODUCTION_TRAFFIC_SHIFT", "IN_PROGRESS", paused_at),)
@@ -138,7 +138,7 @@ def _stages(release: ScriptedRelease, now: int) -> tuple[Stage, ...]:
 
 def _waits(release: ScriptedRelease, now: int) -> tuple[Wait, ...]:
     """The hook that pauses the deployment. In a demo that runs for days its time-out is put off by a day each time."""
-    paused_s = now - release.start - PAUSED_AFTER_S
+    paused_s = now - release.start - BAKE_S
     if paused_s < 0:
         return ()
     expires_at = now - paused_s + (paused_s // _PAUSE_TIMEOUT_S + 1) * _PAUSE_TIMEOUT_S

@@ -148,20 +148,27 @@ class Collector:
         return tuple(task.problem for task in self.tasks if task.problem)
 
     def source_states(self) -> tuple[SourceState, ...]:
-        """The archived state of each source. Raises ArchiveError.
+        """The archived state of each source; of a release that has ended, of those that are still read. Raises ArchiveError.
 
         "down": a task whose last poll raised, or that is silent; while this collector runs, also a source that was last read too long ago.
         """
         failed = {
             (task.source, task.role): self._failed_state(task, task.problem) for task in self.tasks if task.problem
         }
-        archived = [self._aged(state) for state in self._archive.events.source_states()]
+        archived = [self._aged(state) for state in self._archive.events.source_states() if self._is_read(state)]
         states = [failed.pop((state.source, state.role), state) for state in archived]
         return (*states, *failed.values())
 
+    @property
+    def _is_over(self) -> bool:
+        return self.config.release is not None and self.config.release.end is not None
+
+    def _is_read(self, state: SourceState) -> bool:
+        return not self._is_over or any((task.source, task.role) == (state.source, state.role) for task in self.tasks)
+
     def _aged(self, state: SourceState) -> SourceState:
         """The state, "down" if a running task of its source and role should have renewed it by now: not of a release that has ended."""
-        if self.config.release and self.config.release.end is not None:
+        if self._is_over:
             return state
         age_s = self._clock().timestamp() - state.checked_at
         running = (task for task in self.tasks if self._is_running and task.due_at is not None)

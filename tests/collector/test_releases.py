@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from archive import SourceState
 from collector.releases import OpenRelease, ReleaseCollection
 from domain import Migration, Window
 from services.releases import collected_releases, release_migration
@@ -182,7 +183,10 @@ def test_a_release_that_is_viewed_stays_open_when_it_is_complete_until_it_is_ano
     released.poll_deployments()
     collection = released.collection()
     (running,) = collected_releases(released.archive, released.migration, now=released.clock())
-    collection.view(running)
+    opened = collection.view(running)
+    denied = SourceState("load_balancer", "traffic", "denied", NOON, None, 0.1)
+    opened.archive.events.save_source_state(denied, success=False)
+    assert "denied" in [state.state for state in opened.source_states()]
     released.now += HOUR
     released.set_deployments(service_deployment(43, "SUCCESSFUL", NOON - HOUR, finishedAt=NOON + 600))
     released.poll_deployments()
@@ -192,7 +196,7 @@ def test_a_release_that_is_viewed_stays_open_when_it_is_complete_until_it_is_ano
         collection.update()
     assert collection.opened == (viewed,), "that of the running one is closed"
     assert viewed.is_complete(released.clock())
-    assert [state.state for state in viewed.source_states()] == ["up"]
+    assert [state.state for state in viewed.source_states()] == ["up"], "the weights are not read any more"
     released.now += 24 * HOUR
     assert [state.state for state in viewed.source_states()] == ["up"], "nothing is read of it any more"
 

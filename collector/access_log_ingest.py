@@ -20,7 +20,7 @@ from archive.access_logs.tables import CountedFile
 from archive.db.lease import LEASE_DURATION_S, Lease
 from domain import Window, utc_now
 from domain.decision import RoutesState
-from domain.log_counts import COUNTS, EXAMPLES
+from domain.log_counts import COUNTS, EXAMPLES, LogTables
 from domain.window import MINUTE_S
 from sources.access_logs.base import DailyCounter, LogListing, LogSource, RemoteCounter
 from sources.access_logs.counter import MAX_BATCH_BYTES, MAX_BATCH_FILES, CountError, FileStats, LogCounter, LogCounts
@@ -268,11 +268,8 @@ def _count_files(
             return [], LogCounts(COUNTS.empty_table(), EXAMPLES.empty_table(), ()), (problem,)
     results = [_count_files(source, counter, [file]) for file in files]
     parts = [counts for _, counts, _ in results]
-    counts = LogCounts(
-        pa.concat_tables(part.counts for part in parts),
-        pa.concat_tables(part.examples for part in parts),
-        tuple(stats for part in parts for stats in part.files),
-    )
+    tables = LogTables(*map(pa.concat_tables, zip(*(part.tables for part in parts), strict=True)))
+    counts = LogCounts.of(tables, tuple(stats for part in parts for stats in part.files))
     return (
         [file for counted, _, _ in results for file in counted],
         counts,

@@ -1,7 +1,7 @@
 """`endpoints`: parity route by route, from the access logs of a folder or of the load balancer."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from collector.access_log_ingest import IngestProgress, ingest_access_logs
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.ingest_bar import ingest_bar
+from commands.shared.log_details import details_lines
 from commands.shared.options import Config, Demo, Json, MigrationName, parse_window
 from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
@@ -31,9 +32,11 @@ from messages import access_logs as text
 from messages import cli as cli_text
 from messages import numbers, times, verdicts
 from messages.errors.sources import shorten
+from reports.answers_json import answers_json, why_json
 from reports.judgement_json import migration_json, pick, problems_json, window_json
 from services.endpoints import EndpointsView, judge_logs
 from services.evaluation import EXIT_UNAVAILABLE
+from services.log_details import LogDetails, log_details, regressed_kinds
 from sources.access_logs.aggregate import YEAR_S, plausible_window
 from sources.access_logs.base import LocalLogs, LogSource
 
@@ -58,6 +61,7 @@ class EndpointsReport:
     progress: IngestProgress
     lines: LineCounts
     view: EndpointsView | None = None
+    details: LogDetails = field(default_factory=LogDetails)
 
     @property
     def endpoints(self) -> JudgedEndpoints | None:
@@ -82,6 +86,7 @@ def endpoints(
     window: Annotated[str, typer.Option(help=str(text.WINDOW))] = "",
     since: Annotated[str, typer.Option("--from", metavar="TIME", help=str(text.FROM))] = "",
     until: Annotated[str, typer.Option("--to", metavar="TIME", help=str(text.TO))] = "",
+    why: Annotated[bool, typer.Option("--why", help=str(text.WHY))] = False,
 ) -> None:
     minutes = parse_window(window)
     migration = startup.load_or_exit(config, demo, migration_name, as_json=as_json, exit_code=EXIT_UNAVAILABLE)
@@ -107,7 +112,7 @@ def endpoints(
         with open_archive(migration) as archive:
             report = _report(archive, migration, _ingest(archive, migration, source, requested), requested)
     now = startup.now()
-    echo(endpoints_json(migration, report) if as_json else endpoints_table(migration, report, now=now))
+    echo(endpoints_json(migration, report) if as_json else endpoints_table(migration, report, now=now, why=why))
     raise typer.Exit(report.exit_code)
 
 
@@ -169,7 +174,12 @@ def _report(
 ) -> EndpointsReport:
     """`all_lines`: counts the lines of all files, instead of those of `window`."""
     lines = archive.access_logs.line_counts(ALL_TIME if all_lines or window is None else window)
-    return EndpointsReport(window, progress, lines, judge_logs(archive, migration, window) if window else None)
+    view = judge_logs(archive, migration, window) if window else None
+    if window is None or view is None:
+        return EndpointsReport(window, progress, lines)
+    kinds = regressed_kinds(view.endpoints)
+    details = log_details(archive, migration, window, kinds=kinds or ("failed",), worse="canary" if kinds else None)
+    return EndpointsReport(window, progress, lines, view, details)
 
 
 def _ingest(archive: Archive, migration: Migration, source: LogSource, window: Window) -> IngestProgress:
@@ -210,6 +220,9 @@ def endpoints_json(migration: Migration, report: EndpointsReport) -> dict[str, A
         "routes": [_endpoint_json(endpoint) for endpoint in endpoints.routes] if endpoints else [],
         "hidden_regressions": [endpoint.route for endpoint in endpoints.hidden_regressions] if endpoints else [],
         **(pick(endpoints, *counts) if endpoints else dict.fromkeys(counts, 0)),
+        "answers": answers_json(report.details),
+        "why": [why_json(why) for why in report.details.why],
+        "undetailed_hours": report.details.undetailed_hours,
         "target_groups": list(report.view.target_groups) if report.view else [],
         "default_criteria": endpoints.total.judgement.default_criteria
         if endpoints
@@ -246,10 +259,13 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 6)
 
 
-def endpoints_table(migration: Migration, report: EndpointsReport, *, now: datetime) -> RenderableType:
+def endpoints_table(
+    migration: Migration, report: EndpointsReport, *, now: datetime, why: bool = False
+) -> RenderableType:
     window, lines, progress = report.window, report.lines, report.progress
     subtitle = (times.span(window.starts_at, window.ends_at, migration.zone, now=now),) if window else ()
     parts: list[RenderableType] = [title(migration, *subtitle), *_judged(migration, report)]
+    parts += details_lines(migration, report.details, why=why)
     summary = text.lines_read(lines.total, lines.parsed, lines.unparsed, lines.files)
     parts.append(Text(summary, WARN if lines.unparsed else FAINT))
     if progress.skipped_lines:

@@ -1,7 +1,9 @@
-"""Schemas of the tables that access logs are reduced to: exact, additive request counts, and examples of log lines.
+"""Schemas of the tables that access logs are reduced to: exact, additive counts of requests, of bytes and of traits, and examples of log lines.
 
 Each counting engine produces these tables; rates, percentiles, intervals and verdicts are computed from them.
 """
+
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -42,3 +44,54 @@ EXAMPLES = pa.schema(
         ("latency_ms", pa.int32()),
     ]
 )
+
+# What was answered. One row: `n` responses with `bytes` in all, headers included, of the same minute and `protocol` (the log's `type`: "h2"), and of
+# the same power of two: each sent at least 2 ** `size_class` bytes, and fewer than twice as many.
+SIZES = pa.schema(
+    [
+        ("minute", pa.int64()),
+        ("host", pa.string()),
+        ("method", pa.string()),
+        ("route", pa.string()),
+        ("target_group", pa.string()),
+        ("elb_status", pa.int16()),
+        ("protocol", pa.string()),
+        ("size_class", pa.int8()),
+        ("n", pa.int64()),
+        ("bytes", pa.int64()),
+    ]
+)
+
+# What requests had in common. One row: `n` requests of a block of TRAIT_BLOCK_S that starts at `minute`, with the same `value` of one trait. Each
+# request is in one row of each trait: the traits are counted one by one, not combined, so that their number does not multiply.
+TRAITS = pa.schema(
+    [
+        ("minute", pa.int64()),
+        ("target_group", pa.string()),
+        ("trait", pa.string()),
+        ("value", pa.string()),
+        ("outcome", pa.int32()),
+        ("n", pa.int64()),
+    ]
+)
+TRAIT_BLOCK_S = 300
+# "ip:port"; a family of user agents; the log's `type`; the TLS version; which of the three times was long (LONG_TIMES).
+TRAIT_NAMES = ("target", "agent", "protocol", "tls", "long_time")
+LONG_TIMES = ("request", "response", "target", "not_sent", "no_answer", "none")
+MAX_TRAIT_VALUES = (
+    200  # of a trait, block and target group; those with the most failed requests, then with the most requests
+)
+MIN_AGENT_REQUESTS = 10  # a family of fewer in a block is OTHER_VALUE, as its name may be that of a person
+OTHER_VALUE = ""
+# `outcome` of a failed request (a 5xx for the client), and of the others the highest edge that their latency reaches, in milliseconds.
+FAILED = -1
+OUTCOME_EDGES_MS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+class LogTables(NamedTuple):
+    """What lines were reduced to: COUNTS, EXAMPLES, SIZES, TRAITS. Without details the last two are empty."""
+
+    counts: pa.Table
+    examples: pa.Table
+    sizes: pa.Table = SIZES.empty_table()
+    traits: pa.Table = TRAITS.empty_table()

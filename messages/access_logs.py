@@ -20,6 +20,7 @@ COMMAND = command_help(
     examples="""
         cli.py endpoints
         cli.py endpoints --from "2026-09-21 14:00" --to "2026-09-21 16:00"
+        cli.py endpoints --why --window 3h
         cli.py endpoints --logs logs/2026-09-21    # nothing is stored
         cli.py endpoints --engine athena --from 2026-09-20T00:00Z
     """,
@@ -29,6 +30,7 @@ ENGINE = lazy("files: process on this machine; athena: whole days with Athena (b
 WINDOW = lazy("How far back: 45m, 3h, 2d; max. 14d. Default: 1h; with --logs, all of it.")
 FROM = lazy("Start, in the migration's time zone: 2026-09-21 14:00. Instead of --window.")
 TO = lazy("End. Default: now.")
+WHY = lazy("What the failed (or slow) requests have in common.")
 LISTING_FILES = lazy("Listing files")
 WAITING = lazy("Another process is processing logs; waiting")
 NOT_CONFIGURED = lazy(

@@ -76,12 +76,12 @@ def judge_logs(
 
     `checkpoint` is called again and again, and may raise to give up.
     """
-    counted = _counted_part(archive, window)
+    counted = counted_part(archive, window)
     counts = archive.access_logs.counts(counted) if counted else None
     if counted is None or counts is None or not counts.num_rows:
         return None
     endpoints = judge_endpoints(
-        _filter_rows(counts, request_filter),
+        filter_rows(counts, request_filter),
         fleet_by_target_group(migration),
         counted,
         migration.criteria,
@@ -101,7 +101,7 @@ def judge_logs(
     )
 
 
-def _counted_part(archive: Archive, window: Window) -> Window | None:
+def counted_part(archive: Archive, window: Window) -> Window | None:
     """`window` without the hours before the first and after the last counted line: the memory for a window grows with its length."""
     extent = archive.access_logs.extent()
     return window.clip(extent, MAX_JUDGED_MINUTES) if extent else None
@@ -126,8 +126,8 @@ def judge_route(
     checkpoint: Callable[[], None] = lambda: None,
 ) -> RouteView:
     """The route `name` in `window`. Raises ArchiveError. `checkpoint` may raise to give up."""
-    window = _counted_part(archive, window) or Window(window.start, window.start + MINUTE_S)
-    examples = _filter_rows(archive.access_logs.examples(window), request_filter)
+    window = counted_part(archive, window) or Window(window.start, window.start + MINUTE_S)
+    examples = filter_rows(archive.access_logs.examples(window), request_filter)
     lines = examples.filter(pc.equal(examples["route"], name))
     if request_filter.status is not None:
         lines = lines.filter(pa.array(lines["elb_status"].to_numpy() // 100 == request_filter.status))
@@ -136,7 +136,7 @@ def judge_route(
     failed = np.flatnonzero(lines["elb_status"].to_numpy() >= 500)
     failed = failed[np.argsort(-lines["ts"].to_numpy()[failed], kind="stable")][:MAX_LOG_LINES]
     checkpoint()
-    counts = _filter_rows(archive.access_logs.counts(window), request_filter)
+    counts = filter_rows(archive.access_logs.counts(window), request_filter)
     checkpoint()
     route = route_detail(counts, fleet_by_target_group(migration), window, name)
     return RouteView(route, lines.take(pa.array(slow)), lines.take(pa.array(failed)))
@@ -151,11 +151,11 @@ def latency_of_all_routes(
     checkpoint: Callable[[], None] = lambda: None,
 ) -> LatencyHeatmap | None:
     """Both fleets' latency over time; None without answers. Raises ArchiveError. `checkpoint` may raise to give up."""
-    counted = _counted_part(archive, window)
+    counted = counted_part(archive, window)
     if counted is None:
         return None
     without_routes = [name for name in COUNTS.names if name != "route"]
-    counts = _filter_rows(archive.access_logs.counts(counted, without_routes), request_filter)
+    counts = filter_rows(archive.access_logs.counts(counted, without_routes), request_filter)
     checkpoint()
     if request_filter.status is not None:
         counts = counts.filter(pa.array(counts["elb_status"].to_numpy() // 100 == request_filter.status))
@@ -178,7 +178,8 @@ def fleet_by_target_group(migration: Migration) -> dict[str, FleetName]:
     return {group: fleet for fleet in FLEETS for group in migration.fleets[fleet].names}
 
 
-def _filter_rows(rows: pa.Table, request_filter: RequestFilter) -> pa.Table:
+def filter_rows(rows: pa.Table, request_filter: RequestFilter) -> pa.Table:
+    """The rows of the filter's method and host."""
     for name, value in (("method", request_filter.method), ("host", request_filter.host)):
         if value:
             rows = rows.filter(pc.equal(rows[name], value))

@@ -44,6 +44,18 @@ class AccessLogStore:
         """Failed and slow requests of `window` (domain.log_counts.EXAMPLES)."""
         return self._database.read(tables.read_examples, window)
 
+    def sizes(self, window: Window) -> pa.Table:
+        """What was answered in `window` (domain.log_counts.SIZES). Rows with the same key must be added up."""
+        return self._database.read(tables.read_sizes, window)
+
+    def traits(self, window: Window) -> pa.Table:
+        """What requests had in common in the blocks that overlap `window` (domain.log_counts.TRAITS). Rows with the same key must be added up."""
+        return self._database.read(tables.read_traits, window)
+
+    def undetailed_hours(self, window: Window) -> tuple[int, int]:
+        """How many of the hours of `window` with counts have some without sizes and traits; and how many there are."""
+        return self._database.read(tables.count_undetailed_hours, window)
+
     def line_counts(self, window: Window) -> tables.LineCounts:
         """How many lines the counted files of `window` have, and how many could be parsed."""
         return self._database.read(tables.read_line_counts, window)

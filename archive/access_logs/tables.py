@@ -3,7 +3,7 @@
 A file is stored in the same transaction as its counts, so no line is counted twice whenever the program is killed.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Literal
@@ -11,19 +11,27 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, Select, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select
 
 from archive.db import schema
 from domain import Window
-from domain.log_counts import COUNTS, EXAMPLES
+from domain.log_counts import COUNTS, EXAMPLES, SIZES, TRAIT_BLOCK_S, TRAITS, LogTables
 from domain.window import HOUR_S
 from sources.access_logs.counter import FileStats, LogCounts
 
 ATHENA_DAY_PREFIX = "athena:"  # of the keys of whole days, which are not files; their files have rows of their own
 MAX_EXAMPLES = 2_000  # of one hour and batch: half the slowest, half the newest failed
+_ALWAYS = ("counts", "examples")
 MAX_PARAMETERS = 500  # of one statement
 
-Column = Literal["counts", "examples"]
+Column = Literal["counts", "examples", "sizes", "traits"]
+# The schema of each column, and its column of time with the seconds that a row lasts from then on.
+_FORMATS: dict[Column, tuple[pa.Schema, str, int]] = {
+    "counts": (COUNTS, "minute", 1),
+    "examples": (EXAMPLES, "ts", 1),
+    "sizes": (SIZES, "minute", 1),
+    "traits": (TRAITS, "minute", TRAIT_BLOCK_S),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +81,26 @@ def write_batch(
         return False
     if rows:
         connection.execute(insert(schema.log_file), rows)
-    minutes = log_counts.counts["minute"].to_numpy()
-    times = log_counts.examples["ts"].to_numpy()
-    for hour_s in np.unique(minutes // HOUR_S * HOUR_S).tolist():
-        counts = log_counts.counts.filter(pa.array((minutes >= hour_s) & (minutes < hour_s + HOUR_S)))
-        examples = log_counts.examples.filter(pa.array((times >= hour_s) & (times < hour_s + HOUR_S)))
-        write_hour(connection, migration_id, (batch, hour_s), counts, _limit_examples(examples))
+    for hour_s, hour in _hours(log_counts.tables):
+        write_hour(connection, migration_id, (batch, hour_s), hour._replace(examples=_limit_examples(hour.examples)))
     return True
 
 
-def write_hour(
-    connection: Connection, migration_id: int, key: tuple[str, int], counts: pa.Table, examples: pa.Table
-) -> None:
-    """Stores one hour of a batch; `key` is (batch, hour_s)."""
+def _hours(batch: LogTables) -> Iterator[tuple[int, LogTables]]:
+    """The hours with counts, each with its start."""
+    starts = [
+        table[time].to_numpy() // HOUR_S * HOUR_S for table, (_, time, _) in zip(batch, _FORMATS.values(), strict=True)
+    ]
+    for hour_s in np.unique(starts[0]).tolist():
+        of_hour = (table.filter(pa.array(start == hour_s)) for table, start in zip(batch, starts, strict=True))
+        yield hour_s, LogTables(*of_hour)
+
+
+def write_hour(connection: Connection, migration_id: int, key: tuple[str, int], hour: LogTables) -> None:
+    """Stores one hour of a batch; `key` is (batch, hour_s). Sizes and traits that were not counted are empty, and stored as null."""
     batch, hour_s = key
-    row = {"migration_id": migration_id, "batch": batch, "hour_s": hour_s}
-    row |= {"counts": _to_parquet(counts), "examples": _to_parquet(examples)}
+    bodies = {name: _to_parquet(table) for name, table in hour._asdict().items() if table.num_rows or name in _ALWAYS}
+    row = {"migration_id": migration_id, "batch": batch, "hour_s": hour_s, **bodies}
     connection.execute(insert(schema.log_count).values(**row))
 
 
@@ -123,6 +135,25 @@ def read_examples(connection: Connection, migration_id: int, window: Window) -> 
     return _read(connection, migration_id, window, "examples")
 
 
+def read_sizes(connection: Connection, migration_id: int, window: Window) -> pa.Table:
+    """What was answered in `window` (SIZES). Rows with the same key must be added up."""
+    return _read(connection, migration_id, window, "sizes")
+
+
+def read_traits(connection: Connection, migration_id: int, window: Window) -> pa.Table:
+    """What requests had in common in the blocks that overlap `window` (TRAITS). Rows with the same key must be added up."""
+    return _read(connection, migration_id, window, "traits")
+
+
+def count_undetailed_hours(connection: Connection, migration_id: int, window: Window) -> tuple[int, int]:
+    """How many of the hours of `window` with counts have some without sizes and traits, counted by an earlier version; and how many there are."""
+    table = schema.log_count
+    hours = func.count(table.c.hour_s.distinct())
+    query = select(hours.filter(table.c.sizes.is_(None)), hours).where(_overlaps(migration_id, window))
+    undetailed, total = connection.execute(query).one()
+    return int(undetailed), int(total)
+
+
 def read_line_counts(connection: Connection, migration_id: int, window: Window) -> LineCounts:
     """How many lines of the logs of `window` could be parsed."""
     table = schema.log_file
@@ -153,7 +184,7 @@ def read_extent(connection: Connection, migration_id: int) -> Window | None:
 def _read(
     connection: Connection, migration_id: int, window: Window, column: Column, names: Sequence[str] | None = None
 ) -> pa.Table:
-    parquet_schema, time_column = (COUNTS, "minute") if column == "counts" else (EXAMPLES, "ts")
+    parquet_schema, time_column, lasts_s = _FORMATS[column]
     parquet_schema = pa.schema([parquet_schema.field(name) for name in names or parquet_schema.names])
     bodies = connection.scalars(_select_hours(migration_id, window, column))
     # Each part is filtered before the next is read, by one thread: this takes a third of the memory.
@@ -165,17 +196,22 @@ def _read(
             .cast(parquet_schema)
         )
         times = rows[time_column].to_numpy()
-        parts.append(rows.filter(pa.array((times >= window.start) & (times < window.end))))
+        parts.append(rows.filter(pa.array((times > window.start - lasts_s) & (times < window.end))))
     return pa.concat_tables(parts)
 
 
 def _select_hours(migration_id: int, window: Window, column: Column) -> Select[tuple[bytes]]:
     """The Parquet of the hours that overlap `window`, in order."""
     table = schema.log_count
-    overlaps = and_(
+    present = and_(_overlaps(migration_id, window), table.c[column].is_not(None))
+    return select(table.c[column]).where(present).order_by(table.c.hour_s, table.c.id)
+
+
+def _overlaps(migration_id: int, window: Window) -> ColumnElement[bool]:
+    table = schema.log_count
+    return and_(
         table.c.migration_id == migration_id, table.c.hour_s > window.start - HOUR_S, table.c.hour_s < window.end
     )
-    return select(table.c[column]).where(overlaps).order_by(table.c.hour_s, table.c.id)
 
 
 def _limit_examples(examples: pa.Table) -> pa.Table:
@@ -187,7 +223,10 @@ def _limit_examples(examples: pa.Table) -> pa.Table:
     return examples.take(pa.array(np.union1d(slow, failed)))
 
 
+_TEXTS = {"host", "method", "route", "target_group", "protocol", "trait", "value"}
+
+
 def _to_parquet(table: pa.Table) -> bytes:
     out = BytesIO()
-    pq.write_table(table, out, compression="zstd", use_dictionary=["host", "method", "route", "target_group"])
+    pq.write_table(table, out, compression="zstd", use_dictionary=[*_TEXTS & set(table.column_names)])
     return out.getvalue()

@@ -13,7 +13,7 @@ from archive.db import migrations
 from archive.db.engine import transaction
 from archive.db.errors import ArchiveError
 
-SCHEMA_VERSION = 12  # the number of the newest migration
+SCHEMA_VERSION = 13  # the number of the newest migration
 METADATA = sa.MetaData()
 
 
@@ -235,7 +235,8 @@ log_file = Table(
     Column("batch", Text, nullable=False, server_default=""),
 )
 
-# One hour of a batch of those files: counts, and examples of failed or slow requests, as Parquet (domain/log_counts.py).
+# One hour of a batch of those files: counts, and examples of failed or slow requests, as Parquet (domain/log_counts.py). `sizes` and `traits`: null
+# in rows from before version 13.
 log_count = Table(
     "log_count",
     METADATA,
@@ -244,6 +245,8 @@ log_count = Table(
     *_required(BigInteger, "hour_s"),
     *_required(sa.LargeBinary, "counts", "examples"),
     Column("batch", Text, nullable=False, server_default=""),
+    Column("sizes", sa.LargeBinary),
+    Column("traits", sa.LargeBinary),
     sa.Index("ix_log_count_hour", "migration_id", "hour_s"),
 )
 

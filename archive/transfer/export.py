@@ -15,7 +15,7 @@ from archive.db.engine import transaction
 from archive.metrics.coverage import get_or_create_migration
 from archive.transfer.manifest import COPIED_TABLES, ExportError, Manifest, ProgressCallback, sha256_of, write_manifest
 from domain import Migration
-from domain.log_counts import COUNTS, EXAMPLES
+from domain.log_counts import COUNTS, EXAMPLES, SIZES, TRAITS
 
 SERIES_COLUMNS = ("source", "fleet", "target_group", "metric", "stat", "unit")
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
@@ -37,7 +37,10 @@ COVERAGE_SCHEMA = pa.schema(
 )
 # Counts of access logs, with the batch of files and the hour of their row in the table.
 _BATCH_FIELDS = [("batch", pa.string()), ("hour_s", pa.int64())]
-LOG_SCHEMAS = {"counts": pa.schema([*_BATCH_FIELDS, *COUNTS]), "examples": pa.schema([*_BATCH_FIELDS, *EXAMPLES])}
+LOG_SCHEMAS = {
+    name: pa.schema([*_BATCH_FIELDS, *columns])
+    for name, columns in (("counts", COUNTS), ("examples", EXAMPLES), ("sizes", SIZES), ("traits", TRAITS))
+}
 
 
 def ignore_progress(_done: int, _total: int) -> None:
@@ -128,7 +131,7 @@ def arrow_type(column_type: object) -> pa.DataType:
 
 
 def _write_logs(connection: Connection, migration_id: int, folder: Path) -> dict[str, int]:
-    """log_counts.parquet and log_examples.parquet, one row group a batch and hour. Reads one of them at a time: there may be millions of rows."""
+    """log_counts.parquet and the files of the other LOG_SCHEMAS, one row group a batch and hour. Reads one of them at a time: there may be millions of rows."""
     table = schema.log_count
     of_migration = select(table.c.id).where(table.c.migration_id == migration_id)
     ids = connection.scalars(of_migration.order_by(table.c.hour_s, table.c.id)).all()
@@ -141,7 +144,7 @@ def _write_logs(connection: Connection, migration_id: int, folder: Path) -> dict
                 batch, hour_s, body = connection.execute(
                     select(table.c.batch, table.c.hour_s, table.c[name]).where(table.c.id == row_id)
                 ).one()
-                rows = pq.read_table(BytesIO(body))
+                rows = file_schema.empty_table() if body is None else pq.read_table(BytesIO(body))
                 if rows.num_rows:
                     key = [pa.repeat(pa.scalar(batch), rows.num_rows), pa.repeat(pa.scalar(hour_s), rows.num_rows)]
                     group = pa.Table.from_arrays(

@@ -25,6 +25,7 @@ from archive.transfer.export import LOG_SCHEMAS, SERIES_COLUMNS, ignore_progress
 from archive.transfer.manifest import Manifest, ProgressCallback, read_manifest
 from archive.transfer.validation import check_export
 from domain import Series, Window
+from domain.log_counts import LogTables
 from domain.window import EARLIEST_S, LATEST_S
 from sources.base import AnsweredRange, Pull
 
@@ -204,8 +205,9 @@ def _import_logs(engine: Engine, migration_id: int, folder: Path, manifest: Mani
         batches.setdefault(row["batch"], []).append({"migration_id": migration_id, **row})
     if not batches:
         return
-    files = {name: pq.ParquetFile(folder / f"log_{name}.parquet") for name in LOG_SCHEMAS}
-    groups: dict[str, dict[tuple[str, int], int]] = {name: {} for name in LOG_SCHEMAS}
+    names = [name for name in LOG_SCHEMAS if f"log_{name}.parquet" in manifest.files]  # older exports have two of them
+    files = {name: pq.ParquetFile(folder / f"log_{name}.parquet") for name in names}
+    groups: dict[str, dict[tuple[str, int], int]] = {name: {} for name in names}
     for name, file in files.items():
         for group in range(file.num_row_groups):
             first = _first_row(file, group, ("batch", "hour_s"))
@@ -217,8 +219,8 @@ def _import_logs(engine: Engine, migration_id: int, folder: Path, manifest: Mani
             connection.execute(insert(schema.log_file), file_rows)
             for key in groups["counts"]:
                 if key[0] == batch:
-                    counts, examples = (_read_group(files[name], groups[name].get(key)) for name in LOG_SCHEMAS)
-                    tables.write_hour(connection, migration_id, key, counts, examples)
+                    hour = {name: _read_group(files[name], groups[name].get(key)) for name in names}
+                    tables.write_hour(connection, migration_id, key, LogTables(**hour))
 
 
 def _read_group(file: pq.ParquetFile, group: int | None) -> pa.Table:

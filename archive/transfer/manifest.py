@@ -12,7 +12,9 @@ from archive.db import schema
 from archive.db.migrations import standard_names
 from domain.window import EARLIEST_S, LATEST_S
 
-FORMAT_VERSION = 6  # 6: observations; 5: deployments; 4: decisions; before 3: other names of tables, columns and JSON keys (db/migrations/standard_names.py)
+# 7: sizes and traits of access logs; 6: observations; 5: deployments; 4: decisions; before 3:
+# other names of tables, columns and JSON keys (db/migrations/standard_names.py)
+FORMAT_VERSION = 7
 MANIFEST_FILE = "manifest.json"
 # Tables that are a file each, row by row.
 COPIED_TABLES = (
@@ -33,7 +35,7 @@ CONVERTED_TABLES = {
     "series": ("series.parquet",),
     "point": ("points.parquet",),
     "coverage": ("coverage.parquet",),
-    "log_count": ("log_counts.parquet", "log_examples.parquet"),
+    "log_count": ("log_counts.parquet", "log_examples.parquet", "log_sizes.parquet", "log_traits.parquet"),
 }
 # Tables that are not exported, and why.
 EXCLUDED_TABLES = {

@@ -27,6 +27,7 @@ from archive.transfer.manifest import COPIED_TABLES, ExportError, Manifest
 from domain import Traffic, WeightChange
 from domain.deployments import Deployment, DeploymentState
 from domain.events import EVENT_KINDS
+from domain.log_counts import OUTCOME_EDGES_MS, TRAIT_BLOCK_S, TRAIT_NAMES
 from domain.run_steps import MAX_SQL_CHARS, RUN_STEPS, RunStep
 from domain.serialization import from_json
 from domain.series import Owner
@@ -59,12 +60,14 @@ class _InvalidError(ValueError):
     """A value that no export of this program has: the column, or what is wrong."""
 
 
+_LOG_TABLES = tuple(f"log_{name}" for name in LOG_SCHEMAS)
+
+
 def check_export(folder: Path, manifest: Manifest, *, now: int) -> None:
     """Raises ExportError ("invalid", with file and column) unless every file can be imported and read afterwards. `now` in epoch seconds."""
     checks: dict[str, Callable[[_File, int], None]] = {
         "points.parquet": _check_points,
-        "log_counts.parquet": _check_log_groups,
-        "log_examples.parquet": _check_log_groups,
+        **{f"{name}.parquet": _check_log_groups for name in _LOG_TABLES},
     }
     if manifest.exported_at > now + DAY_S:
         raise ExportError("invalid", "manifest.json: exported_at")
@@ -73,7 +76,7 @@ def check_export(folder: Path, manifest: Manifest, *, now: int) -> None:
         try:
             file = _open(folder / file_name, manifest.version, row_count)
             checks.get(file_name, _check_table)(file, now + DAY_S)
-            if file.table in ("log_file", "log_counts", "log_examples"):
+            if file.table in ("log_file", *_LOG_TABLES):
                 batches[file.table] = file.values("batch")
         except _InvalidError as error:
             raise ExportError("invalid", f"{file_name}: {error}") from error
@@ -90,7 +93,7 @@ def check_export(folder: Path, manifest: Manifest, *, now: int) -> None:
             raise ExportError("invalid", file_name) from error
     if bool(batches.get("log_file")) and not {"log_counts.parquet", "log_examples.parquet"} <= set(manifest.files):
         raise ExportError("missing", "log_counts.parquet")
-    for name in ("log_counts", "log_examples"):
+    for name in _LOG_TABLES:
         if not batches.get(name, set()) <= batches.get("log_file", set()):
             raise ExportError("invalid", f"{name}.parquet: batch")
 
@@ -243,17 +246,30 @@ def _check_log_groups(file: _File, latest: int) -> None:
 def _check_log_values(batch: pa.Table, hour_s: int, latest: int) -> None:
     if hour_s % HOUR_S or not EARLIEST_S <= hour_s <= latest:
         raise _InvalidError("hour_s")
-    time = "minute" if "minute" in batch.column_names else "ts"
+    columns = set(batch.column_names)
+    time = "minute" if "minute" in columns else "ts"
     ts = batch[time].to_numpy()
     _require(time, (ts >= hour_s) & (ts < hour_s + HOUR_S))
     if time == "minute":
-        _require(time, ts % MINUTE_S == 0)
+        _require(time, ts % (TRAIT_BLOCK_S if "trait" in columns else MINUTE_S) == 0)
         n = batch["n"].to_numpy()
         _require("n", (n > 0) & (n <= 10**12))
-    for name in ("elb_status", "target_status"):
-        status = batch[name].to_numpy()
-        _require(name, (status >= -1) & (status <= 999))
-    _require("latency_ms", batch["latency_ms"].to_numpy() >= -1)
+    for name, (lowest, highest) in _LOG_RANGES.items():
+        if name in columns:
+            numbers = batch[name].to_numpy()
+            _require(name, (numbers >= lowest) & (numbers <= highest))
+    if "trait" in columns and not set(batch["trait"].unique().to_pylist()) <= set(TRAIT_NAMES):
+        raise _InvalidError("trait")
+
+
+_LOG_RANGES = {
+    "elb_status": (-1, 999),
+    "target_status": (-1, 999),
+    "latency_ms": (-1, 2**31 - 1),
+    "size_class": (0, 63),
+    "bytes": (0, 2**62),
+    "outcome": (-1, OUTCOME_EDGES_MS[-1]),
+}
 
 
 def _require(column: str, holds: Any) -> None:

@@ -1,6 +1,7 @@
 """[access_logs] and [access_logs.athena]: where the load balancer's access logs are, the local cache, route patterns, and the limits of Athena."""
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -27,7 +28,8 @@ class Athena(ConfigTable):
 class AccessLogs(ConfigTable):
     """The logs' location: a local `path`, or a `bucket` with `prefix`; if neither is set, the load balancer's attributes name the bucket.
 
-    `routes` are patterns that take precedence over the automatic templates. `ingest`: count new logs continuously, not only on demand.
+    `routes` are patterns that take precedence over the automatic templates. `answers_differ`: routes whose answers differ on purpose. `zones`: the
+    availability zone of each network of targets. `ingest`: count new logs continuously, not only on demand.
     """
 
     path: str = ""
@@ -36,11 +38,23 @@ class AccessLogs(ConfigTable):
     cache: Annotated[str, Field(min_length=1)] = "access-logs"
     cache_gb: Annotated[float, Field(ge=1, le=10_000)] = 5
     routes: tuple[str, ...] = ()
+    answers_differ: tuple[str, ...] = ()
+    zones: dict[str, Annotated[str, matches("[a-z0-9-]{1,40}", "not_a_zone")]] = Field(default={})
     max_routes: Annotated[int, Field(ge=1, le=5000)] = 500
     ingest: bool = False
     athena: Athena | None = None
 
-    @field_validator("routes")
+    @field_validator("zones")
+    @classmethod
+    def _check_zones(cls, zones: dict[str, str]) -> dict[str, str]:
+        for network in zones:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise config_error("not_a_network", given=network) from None
+        return zones
+
+    @field_validator("routes", "answers_differ")
     @classmethod
     def _check_routes(cls, routes: tuple[str, ...]) -> tuple[str, ...]:
         for route in routes:

@@ -94,6 +94,8 @@ ConfigIssueCode = Literal[
     "prefix_without_bucket",
     "not_a_route",
     "route_twice",
+    "not_a_network",
+    "not_a_zone",
     "athena_and_path",
     "not_a_database",
     "not_a_workgroup",

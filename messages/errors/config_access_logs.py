@@ -9,6 +9,8 @@ EXAMPLES = {
     "access_logs.cache": 'cache = "access-logs"',
     "access_logs.cache_gb": "cache_gb = 5",
     "access_logs.routes": 'routes = ["/photos/*/comments", "/admin/**"]',
+    "access_logs.answers_differ": 'answers_differ = ["/albums/:id"]',
+    "access_logs.zones": 'zones = { "10.0.10.0/24" = "ap-northeast-1a" }',
     "access_logs.max_routes": "max_routes = 500",
     "access_logs.ingest": "ingest = false",
     "access_logs.athena.database": 'database = "default"',
@@ -40,6 +42,14 @@ TEXTS = {
         lazy('Use `*` for one segment and `**` for the rest, for example "/photos/*/comments".'),
     ),
     "route_twice": (lazy("“{given}” is listed more than once."), lazy("Remove the duplicate: the first matching pattern names the route.")),
+    "not_a_network": (
+        lazy("“{given}” is not a network of IP addresses."),
+        lazy('Use the CIDR block of a subnet, for example "10.0.10.0/24".'),
+    ),
+    "not_a_zone": (
+        lazy("“{given}” is not the name of an availability zone."),
+        lazy('Use its name or its id, for example "ap-northeast-1a" or "apne1-az4".'),
+    ),
     "athena_and_path": (
         lazy("Athena reads logs in S3; these are on this machine, in “{given}”."),
         lazy("Remove [access_logs.athena] or `path`: the bucket is then read from the load balancer's attributes."),

@@ -8,7 +8,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,6 +18,7 @@ import pyarrow as pa
 from isal import igzip, isal_zlib
 
 from domain import Window
+from domain.log_counts import SIZES, TRAITS, LogTables
 from sources.access_logs.aggregate import LineTotals, aggregate, line_totals
 from sources.access_logs.filenames import printable
 from sources.access_logs.lines import LineSplitter
@@ -65,11 +66,22 @@ class DecompressedFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogCounts:
-    """The counts of a batch of files: `counts` (domain.log_counts.COUNTS), `examples` (EXAMPLES) and the stats of each file."""
+    """The counts of a batch of files: `counts` (domain.log_counts.COUNTS), `examples` (EXAMPLES), the stats of each file, `sizes` (SIZES) and
+    `traits` (TRAITS)."""
 
     counts: pa.Table
     examples: pa.Table
     files: tuple[FileStats, ...]
+    sizes: pa.Table = field(default_factory=SIZES.empty_table)
+    traits: pa.Table = field(default_factory=TRAITS.empty_table)
+
+    @classmethod
+    def of(cls, tables: LogTables, files: tuple[FileStats, ...]) -> "LogCounts":
+        return cls(tables.counts, tables.examples, files, tables.sizes, tables.traits)
+
+    @property
+    def tables(self) -> LogTables:
+        return LogTables(self.counts, self.examples, self.sizes, self.traits)
 
 
 class CountError(Exception):
@@ -79,13 +91,18 @@ class CountError(Exception):
 class LogCounter:
     """A DuckDB in memory and a temporary folder. Use it as a context manager: leaving it deletes the folder.
 
-    With `load_balancer` ("app/photo/50dc6c495c0c9188"), lines of others are skipped.
+    With `load_balancer` ("app/photo/50dc6c495c0c9188"), lines of others are skipped. `details`: also counts sizes and traits.
     """
 
     def __init__(
-        self, patterns: Sequence[str] = (), *, load_balancer: str = "", memory_mb: int = MEMORY_LIMIT_MB
+        self,
+        patterns: Sequence[str] = (),
+        *,
+        load_balancer: str = "",
+        memory_mb: int = MEMORY_LIMIT_MB,
+        details: bool = True,
     ) -> None:
-        self._patterns, self._load_balancer = tuple(patterns), load_balancer
+        self._patterns, self._load_balancer, self._details = tuple(patterns), load_balancer, details
         self._directory = Path(tempfile.mkdtemp(prefix="access-logs-"))
         self._database = duckdb.connect(
             config={
@@ -120,7 +137,8 @@ class LogCounter:
                 files = [replace(stats, parsed=stats.lines) for stats, *_ in decompressed]
             else:
                 window, files = self._repair_all(batch, decompressed)
-            return LogCounts(*aggregate(self._database, window), tuple(map(_flag_not_a_log, files)))
+            tables = aggregate(self._database, window, details=self._details)
+            return LogCounts.of(tables, tuple(map(_flag_not_a_log, files)))
         finally:
             for path in self._directory.glob("*.log"):
                 path.unlink(missing_ok=True)
@@ -170,8 +188,9 @@ class LogCounter:
         if not readable:
             readable = [self._directory / "empty.log"]
             readable[0].touch()
+        lines, load_balancer = _read_csv_sql(readable), self._load_balancer
         sql = counts_sql(
-            DUCKDB, _read_csv_sql(readable), self._patterns, examples=True, load_balancer=self._load_balancer
+            DUCKDB, lines, self._patterns, examples=True, details=self._details, load_balancer=load_balancer
         )
         self._database.execute(f"CREATE OR REPLACE TEMP TABLE grouped AS {sql}").fetchall()
 

@@ -47,8 +47,9 @@ def repair_line(line: str) -> str | None:
         return None
     request = fields[12].replace('\\"', "\\x22").replace('"', "\\x22")
     request = request[:-1] + "\\x5c" if request.endswith("\\") else request
+    agent = re.sub(r'[\s"\\]', " ", fields[13])
     bare = [re.sub(r'[\s"]', "_", text) or "-" for text in fields]
-    return " ".join((*bare[:12], f'"{request}"', '"-"', *bare[14:]))
+    return " ".join((*bare[:12], f'"{request}"', f'"{agent}"', *bare[14:]))
 
 
 def valid_fields(fields: list[str]) -> list[str] | None:

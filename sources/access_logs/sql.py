@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from domain.log_counts import FAILED, OUTCOME_EDGES_MS
 from domain.route_templates import (
     DOT_MARKER,
     ID_PLACEHOLDER,
@@ -19,6 +21,10 @@ FIELDS = (
     "elb_status_code", "target_status_code", "received_bytes", "sent_bytes", "request", "user_agent", "ssl_cipher", "ssl_protocol", "target_group_arn",
 )  # fmt: skip
 GROUP_COLUMNS = ("minute", "head", "route", "target_group", "elb_status", "target_status", "latency")  # of counts_sql
+SIZE_COLUMNS = ("minute", "head", "route", "target_group", "elb_status", "protocol", "size_class")
+TRAIT_COLUMNS = ("block", "target_group", "target", "agent", "protocol", "tls", "long_time", "outcome")
+ALL_COLUMNS = tuple(dict.fromkeys((*GROUP_COLUMNS, *SIZE_COLUMNS, *TRAIT_COLUMNS)))
+LONG_TIME_S = "0.1"  # from which on one of the three times is long
 REQUEST_TYPES = ("http", "https", "h2", "grpcs", "ws", "wss")
 # What fields look like; a field that does not shows that its line was split in the wrong places. Only syntax that all engines share.
 TIME_REGEX = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.][0-9]{1,9})?(Z|[+]00:00)?$"
@@ -28,6 +34,7 @@ TARGET_GROUP_REGEX = (
     "^(-|arn:[a-z0-9-]+:elasticloadbalancing:[a-z0-9-]*:[0-9]*:targetgroup/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+)$"
 )
 SKIPPED_MINUTE = "9999-99-99T99:99"  # the minute under which lines of other load balancers are counted
+BROWSER = "~"  # starts an agent with a browser's system and product
 SLOW_EXAMPLE_S = 1  # latency from which a line is kept as an example
 
 
@@ -63,7 +70,13 @@ SPARK = SqlDialect(literal=spark_quote, first_match=lambda text, pattern: f"rege
 
 
 def counts_sql(
-    dialect: SqlDialect, lines: str, patterns: Sequence[str] = (), *, examples: bool = False, load_balancer: str = ""
+    dialect: SqlDialect,
+    lines: str,
+    patterns: Sequence[str] = (),
+    *,
+    examples: bool = False,
+    details: bool = False,
+    load_balancer: str = "",
 ) -> str:
     """SQL that counts the lines of `lines`, a table or FROM clause with the columns FIELDS, all text.
 
@@ -78,30 +91,39 @@ def counts_sql(
     | n | number of lines |
     | example | with `examples`: "time target path" of one line that failed or took at least SLOW_EXAMPLE_S |
 
+    With `details` every line is counted two times more, in rows of another `kind` ("count", "size", "trait") with the columns of SIZE_COLUMNS and
+    `bytes`, or of TRAIT_COLUMNS; the others are null. One pass over the lines counts all three.
+
     Grouping by the texts is exact, and cheaper than parsing each number first.
     """
     failed = f"elb_status >= '500' OR latency >= '{SLOW_EXAMPLE_S}'"
-    example = (
-        f", max(CASE WHEN {failed} THEN concat(time, ' ', target_port, ' ', path) END) AS example" if examples else ""
-    )
+    aggregates = {"n": ("count(*)", "CAST(sum(n) AS BIGINT)")}
+    if examples:
+        of_line = f"max(CASE WHEN {failed} THEN concat(time, ' ', target_port, ' ', path) END)"
+        aggregates["example"] = (of_line, "max(example)")
+    if details:
+        aggregates["bytes"] = ("sum(TRY_CAST(sent_bytes AS BIGINT))", "CAST(sum(bytes) AS BIGINT)")
+    of_lines = ", ".join(f"{of_line} AS {name}" for name, (of_line, _) in aggregates.items())
+    of_groups = ", ".join(f"{of_group} AS {name}" for name, (_, of_group) in aggregates.items())
     # A request is METHOD, URL, PROTOCOL. The URL may contain spaces, usually in its query string, which is cut off.
     head = dialect.first_match("request", dialect.literal("^[^ ]* [a-z]+://[^/ ?]*"))
     written_path = "split_part(split_part(substr(request, length(head) + 1), '?', 1), ' ', 1)"
     minute = "substr(time, 1, 16)"
     if load_balancer:
         minute = f"CASE WHEN elb IN ({dialect.literal(load_balancer)}, '-') THEN {minute} ELSE '{SKIPPED_MINUTE}' END"
-    columns = "minute, head, route, target_group, elb_status, target_status, latency"
+    columns = ", ".join(ALL_COLUMNS if details else GROUP_COLUMNS)
     # Routes are unescaped and grouped again, which is much cheaper than unescaping each line.
     unescaped = columns.replace("route", f"{_unescaped_route_sql(dialect)} AS route")
     return f"""
-SELECT {columns}, CAST(sum(n) AS BIGINT) AS n{", max(example) AS example" if examples else ""}
+SELECT {columns}, kind, {of_groups}
 FROM (
-SELECT {unescaped}, n{", example" if examples else ""}
+SELECT {unescaped}, kind, {", ".join(aggregates)}
 FROM (
-SELECT {columns}, count(*) AS n{example}
+SELECT {columns}, {_kind_sql(details=details)} AS kind, {of_lines}
 FROM (
   SELECT {minute} AS minute, head, {_escaped_route_sql(dialect, patterns)} AS route, path, target_group_arn AS target_group,
     elb_status_code AS elb_status, target_status_code AS target_status, target_processing_time AS latency, time, target_port
+    {f", sent_bytes, {_details_sql(minute)}" if details else ""}
   FROM (
     SELECT *, {_without_parameters(dialect)} AS path
     FROM (
@@ -110,11 +132,61 @@ FROM (
     ) AS written_paths
   ) AS paths
 ) AS routed
-GROUP BY {columns}
+GROUP BY {_grouping_sets() if details else columns}
 ) AS escaped
 ) AS unescaped
-GROUP BY {columns}
+GROUP BY {columns}, kind
 """
+
+
+def _grouping_sets() -> str:
+    sets = (f"({', '.join(columns)})" for columns in (GROUP_COLUMNS, SIZE_COLUMNS, TRAIT_COLUMNS))
+    return f"GROUPING SETS ({', '.join(sets)})"
+
+
+def _kind_sql(*, details: bool) -> str:
+    if not details:
+        return "'count'"
+    return "CASE WHEN grouping(latency) = 0 THEN 'count' WHEN grouping(size_class) = 0 THEN 'size' ELSE 'trait' END"
+
+
+def _details_sql(minute: str) -> str:
+    """The columns of a line that only SIZE_COLUMNS and TRAIT_COLUMNS have, as short texts. Times are compared as text: "0.042", "-1", "12.345"."""
+    block = f"concat(substr({minute}, 1, 15), CASE WHEN substr({minute}, 16, 1) < '5' THEN '0' ELSE '5' END)"
+    reached = "".join(
+        f" WHEN target_processing_time < '{above / 1000:g}' THEN '{edge}'" for edge, above in pairwise(OUTCOME_EDGES_MS)
+    )  # the first of "-1", too
+    ten_seconds = "target_processing_time >= '0' AND substr(target_processing_time, 2, 1) <> '.'"
+    outcome = (
+        f"CASE WHEN elb_status_code >= '500' THEN '{FAILED}' WHEN {ten_seconds} THEN '{OUTCOME_EDGES_MS[-1]}'{reached}"
+        f" ELSE '{OUTCOME_EDGES_MS[-1]}' END"
+    )
+    long_time = (
+        "".join(
+            f" WHEN {name}_processing_time >= '{LONG_TIME_S}' THEN '{name}'"
+            for name in ("request", "response", "target")
+        )
+        + " WHEN request_processing_time < '0' THEN 'not_sent' WHEN target_processing_time < '0' THEN 'no_answer'"
+    )
+    return (
+        f"type AS protocol, CAST(floor(log2(greatest(TRY_CAST(sent_bytes AS DOUBLE), 1))) AS INTEGER) AS size_class,"
+        f" {block} AS block, target_port AS target, {_agent_sql()} AS agent, ssl_protocol AS tls,"
+        f" CASE{long_time} ELSE 'none' END AS long_time, {outcome} AS outcome"
+    )
+
+
+def _agent_sql() -> str:
+    """What the family of a user agent is read from (aggregate.agent_family_sql): of a browser the system and its product, of others the first word."""
+    product = "".join(
+        f" WHEN position('{part}' IN user_agent) > 0 THEN '{name}'"
+        for part, name in (
+            ("ompatible;", "Bot"), ("Edg", "Edge"), ("Chrome/", "Chrome"), ("Firefox/", "Firefox"), ("Safari/", "Safari"),
+        )
+    )  # fmt: skip
+    return (
+        f"CASE WHEN substr(user_agent, 1, 13) = 'Mozilla/5.0 (' THEN concat('{BROWSER}', substr(user_agent, 14, 4), CASE{product} ELSE '' END)"
+        " ELSE substr(split_part(user_agent, '/', 1), 1, 40) END"
+    )
 
 
 def is_log_line(dialect: SqlDialect) -> str:

@@ -184,7 +184,7 @@ class AthenaLogs:
                 parsed, skipped = totals.parsed - set_aside, totals.skipped + set_aside
                 problem: FileProblem | None = "not_a_log" if totals.lines and not parsed + skipped else None
                 stats = FileStats(day.identity, totals.lines, parsed, problem, skipped)
-                return LogCounts(*aggregate(database, window), (stats,))
+                return LogCounts.of(aggregate(database, window), (stats,))
 
     def check(self) -> tuple[Health, ...]:
         """Checks the workgroup and the database; runs no query, because queries are billed."""

@@ -74,7 +74,7 @@ class AthenaTable:
     def count_sql(self, day: date, patterns: Sequence[str] = (), excluded_keys: Sequence[str] = ()) -> str:
         """SQL that counts the lines of the load balancer's files in the folder of a day, without those with `excluded_keys`.
 
-        Its columns are those of counts_sql with examples. Lines that are not access-log lines have the minute UNPARSED_MINUTE.
+        Its columns are those of counts_sql with examples and details. Lines that are not access-log lines have the minute UNPARSED_MINUTE.
         """
         path, own = '"$path"', file_name_prefix(self.load_balancer)
         where = [f"day = {ATHENA.literal(f'{day:%Y/%m/%d}')}", f"strpos({path}, {ATHENA.literal('/' + own)}) > 0"]
@@ -83,7 +83,8 @@ class AthenaTable:
             where.append(f"{path} NOT IN ({excluded})")
         table = f'"{self.database}"."{self.name}"'
         lines = lines_sql(ATHENA, table, " AND ".join(where))
-        return counts_sql(ATHENA, lines, patterns, examples=True, load_balancer=self.load_balancer.dimension)
+        load_balancer = self.load_balancer.dimension
+        return counts_sql(ATHENA, lines, patterns, examples=True, details=True, load_balancer=load_balancer)
 
 
 def lines_sql(dialect: SqlDialect, table: str, where: str = "") -> str:

@@ -23,6 +23,7 @@ from sources.access_logs.filenames import FILE_INTERVAL_S, LogFile
 from sources.access_logs.log_line import LogLine
 from sources.base import Problem
 from sources.demo.base import DemoSource
+from sources.demo.log_details import demo_sizes, demo_traits
 from sources.demo.metrics import Floats, Ints, LatencyDistributions, request_outcomes, uniform
 from sources.demo.scenario import EC2, Scenario
 
@@ -116,7 +117,8 @@ class DemoLogs(DemoSource):
         minute, n = counts["minute"].to_numpy(), counts["n"].to_numpy()
         lines = [int(n[(minute >= window.start) & (minute < window.end)].sum()) for window in windows]
         stats = (FileStats(file.key, n_lines, n_lines) for file, n_lines in zip(files, lines, strict=True))
-        return LogCounts(counts, examples, tuple(stats))
+        last_step = self._scenario.steps[-1].ts
+        return LogCounts(counts, examples, tuple(stats), demo_sizes(counts, last_step), demo_traits(counts, last_step))
 
 
 def _requests_of_id(scenario: Scenario, trace_id: TraceId) -> Iterator[LogLine]:

@@ -280,6 +280,21 @@ ACCESS_LOG_ISSUES: list[InvalidConfig] = [
     ("access_logs", {"routes": "/a"}, "access_logs.routes", "wrong_type", {"kind": "list"}),
     ("access_logs", {"routes": ["photos/*"]}, "access_logs.routes", "not_a_route", {"given": "photos/*"}),
     ("access_logs", {"routes": ["/search?q=*"]}, "access_logs.routes", "not_a_route", {"given": "/search?q=*"}),
+    ("access_logs", {"answers_differ": ["search"]}, "access_logs.answers_differ", "not_a_route", {"given": "search"}),
+    (
+        "access_logs",
+        {"zones": {"10.0.10.0/33": "ap-northeast-1a"}},
+        "access_logs.zones",
+        "not_a_network",
+        {"given": "10.0.10.0/33"},
+    ),
+    (
+        "access_logs",
+        {"zones": {"10.0.10.0/24": "Tokyo 1"}},
+        "access_logs.zones.10.0.10.0/24",
+        "not_a_zone",
+        {"given": "Tokyo 1"},
+    ),
     ("access_logs", {"routes": ["/a/*", "/a/*"]}, "access_logs.routes", "route_twice", {"given": "/a/*"}),
     (
         "access_logs",

@@ -1,8 +1,6 @@
 """Athena and S3 on loopback: objects to list and get, and queries that are really counted, with Python's evaluation of the table's regular expression."""
 
-import csv
 import gzip
-import io
 import re
 from http.server import ThreadingHTTPServer
 from typing import Any
@@ -12,7 +10,7 @@ from xml.sax.saxutils import escape
 import duckdb
 import pyarrow as pa
 
-from sources.access_logs.sql import DUCKDB, FIELDS, GROUP_COLUMNS, counts_sql
+from sources.access_logs.sql import DUCKDB, FIELDS, counts_sql
 from sources.aws.athena_table import LINE_REGEX, lines_sql
 from tests.fakes.http import AwsJsonHandler, ErrorReply, LoopbackServer
 
@@ -111,12 +109,14 @@ class FakeAthena(LoopbackServer):
         ]
         with duckdb.connect() as database:
             database.register("logs", pa.Table.from_pylist(fields, pa.schema([(name, pa.string()) for name in FIELDS])))
-            rows = database.execute(counts_sql(DUCKDB, lines_sql(DUCKDB, "logs"), examples=True)).fetchall()
-        text = io.StringIO()
-        writer = csv.writer(text, quoting=csv.QUOTE_NOTNULL if hasattr(csv, "QUOTE_NOTNULL") else csv.QUOTE_ALL)
-        writer.writerow((*GROUP_COLUMNS, "n", "example"))
-        writer.writerows(rows)
-        return text.getvalue().encode()
+            result = database.execute(counts_sql(DUCKDB, lines_sql(DUCKDB, "logs"), examples=True, details=True))
+            rows = [tuple(name for name, *_ in result.description or ()), *result.fetchall()]
+        return "".join(",".join(map(_csv_field, row)) + "\n" for row in rows).encode()
+
+
+def _csv_field(value: object) -> str:
+    quoted = str(value).replace('"', '""')
+    return "" if value is None else f'"{quoted}"'
 
 
 def _make_handler(fake: FakeAthena) -> type[AwsJsonHandler]:

@@ -1,5 +1,6 @@
 """Access logs in the archive: each file is counted once; one row of counts for each hour and batch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pytest
 
 from archive.access_logs.tables import LineCounts
 from domain import Window
-from domain.log_counts import COUNTS, EXAMPLES
+from domain.log_counts import COUNTS, EXAMPLES, SIZES, TRAITS
 from sources.access_logs.counter import LogCounts
 from tests.factories.archives import open_archive
 from tests.factories.counted_files import counted_file, log_counts
@@ -29,6 +30,32 @@ def test_counts_of_a_window_come_from_all_hours_and_batches(tmp_path: Path) -> N
         assert archive.access_logs.counts(Window(NOON + 600, NOON + 660)).num_rows == 0
         narrow = archive.access_logs.counts(Window(NOON, NOON + 60 * 60), ["minute", "n"])
         assert narrow == counts.select(["minute", "n"])
+
+
+def size_row(minute: int, n: int) -> dict[str, object]:
+    return {
+        "minute": NOON + minute * 60, "host": "photo.example.com", "method": "GET", "route": "/", "target_group": "photo-ecs",
+        "elb_status": 200, "protocol": "h2", "size_class": 8, "n": n, "bytes": 366 * n,
+    }  # fmt: skip
+
+
+def trait_row(minute: int, n: int) -> dict[str, object]:
+    return {"minute": NOON + minute * 60, "target_group": "photo-ecs", "trait": "tls", "value": "TLSv1.3", "outcome": 0, "n": n}  # fmt: skip
+
+
+def test_details_are_stored_by_hour_and_absent_from_hours_without_them(tmp_path: Path) -> None:
+    """Blocks of traits that overlap the window belong to it; what an earlier version counted has no details."""
+    sizes = pa.Table.from_pylist([size_row(0, 1), size_row(59, 2), size_row(60, 4)], SIZES)
+    traits = pa.Table.from_pylist([trait_row(0, 1), trait_row(55, 2), trait_row(60, 4)], TRAITS)
+    with open_archive(tmp_path) as archive:
+        counts = log_counts(0, 59, 60)
+        archive.access_logs.save_counts([counted_file("a", 0, 65)], replace(counts, sizes=sizes, traits=traits))
+        archive.access_logs.save_counts([counted_file("b", 60, 200)], log_counts(70, 130))
+        assert archive.access_logs.sizes(Window(NOON, NOON + 3600)) == sizes.slice(0, 2)
+        assert archive.access_logs.traits(Window(NOON + 58 * 60, NOON + 3600)) == traits.slice(1, 1)
+        assert archive.access_logs.traits(Window(NOON, NOON + 55 * 60)) == traits.slice(0, 1)
+        assert archive.access_logs.undetailed_hours(Window(NOON, NOON + 3600)) == (0, 1)
+        assert archive.access_logs.undetailed_hours(Window(NOON, NOON + 3 * 3600)) == (2, 3)
 
 
 def test_files_are_known_by_key_and_size(tmp_path: Path) -> None:

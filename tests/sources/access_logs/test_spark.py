@@ -138,18 +138,20 @@ def test_spark_and_duckdb_count_the_same(tmp_path: Path) -> None:
     create = table.create_sql().replace(table.location, logs.as_uri())
     add = f"ALTER TABLE `default`.`{table.name}` ADD PARTITION (day = '2026/09/21') LOCATION '{logs.as_uri()}'"
     lines = lines_sql(SPARK, f"`default`.`{table.name}`", "day = '2026/09/21'")
-    grouped = pq.read_table(run_in_spark(tmp_path, [create, add], counts_sql(SPARK, lines, PATTERNS, examples=True)))
+    query = counts_sql(SPARK, lines, PATTERNS, examples=True, details=True)
+    grouped = pq.read_table(run_in_spark(tmp_path, [create, add], query))
     with duckdb.connect() as database:
         database.register("grouped", grouped)
         totals = line_totals(database)
-        counts, examples = aggregate(database, totals.plausible_window())
+        tables = aggregate(database, totals.plausible_window())
 
     rows = grouped.to_pylist()
-    assert sum(row["n"] for row in rows) == sum(stats.lines for stats in expected.files)
+    assert sum(row["n"] for row in rows) == 3 * sum(stats.lines for stats in expected.files)
+    assert sum(row["n"] for row in rows if row["kind"] == "count") == sum(stats.lines for stats in expected.files)
     assert totals.lines - totals.parsed == sum(stats.unparsed for stats in expected.files)
-    assert counts.num_rows > 5_000
-    assert sorted_rows(counts) == sorted_rows(expected.counts)
-    assert sorted_rows(examples) == sorted_rows(expected.examples)
+    assert tables.counts.num_rows > 5_000
+    for table_of_spark, table_of_duckdb in zip(tables, expected.tables, strict=True):
+        assert sorted_rows(table_of_spark) == sorted_rows(table_of_duckdb)
     assert "secret" not in str(rows)
 
 

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from domain import Arn
 from sources.access_logs.repair import repair_line, split_fields
-from sources.access_logs.sql import FIELDS, GROUP_COLUMNS
+from sources.access_logs.sql import ALL_COLUMNS, FIELDS
 from sources.aws.athena_table import LINE_REGEX, AthenaTable
 from tests.factories.access_log_lines import SAMPLES_DIR, access_log_line
 
@@ -100,7 +100,7 @@ def test_query_is_valid() -> None:
     excluded = "alb/AWSLogs/it's.log.gz"
     query = TABLE.count_sql(date(2026, 9, 21), PATTERNS, [excluded])
     parsed = sqlglot.parse_one(query, dialect="athena")
-    assert parsed.named_selects == [*GROUP_COLUMNS, "n", "example"]
+    assert parsed.named_selects == [*ALL_COLUMNS, "kind", "n", "example", "bytes"]
     literals = {item.this for item in parsed.find_all(exp.Literal) if item.is_string}
     assert {"2026/09/21", f"s3://photo-logs/{excluded}", *PATTERNS} <= literals
     assert "/123456789012_elasticloadbalancing_ap-northeast-1_app.photo.50dc6c495c0c9188_" in literals

@@ -128,7 +128,10 @@ def test_an_agent_sets_widgets_and_parameters(server: GateServer) -> None:
     assert second.json["query_params"]["window"] in ("12h", ["12h"])
 
 
-def test_it_is_an_mcp_server(server: GateServer) -> None:
+def test_it_is_an_mcp_server_whose_sessions_are_viewers(server: GateServer) -> None:
     reply = post(server, MCP, {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}, **TOKEN)
     assert {tool["name"] for tool in reply.json["result"]["tools"]} == {"interact", "get_data"}
+    read_page(server)
+    metrics = server.ask("/metrics", headers=TOKEN).body.decode()
+    assert not re.search(r"(?m)^migration_viewers 0", metrics) and "\nmigration_viewers " in metrics
     assert server.ask(OPENAPI, headers=TOKEN).json["info"]["x-streamlit-agent-api"] == "available"

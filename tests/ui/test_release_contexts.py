@@ -188,3 +188,10 @@ def test_a_url_of_a_release_opens_it_when_it_is_known(contexts: AppContexts, mon
         assert test.query_params["migration"] == slug
     body = "\n".join(element.proto.body for element in test.run().get("html"))
     assert "is known" not in body and "Live – " in body and "search:59" in body
+
+
+def test_metrics_are_of_each_migration_and_of_the_release_that_runs(contexts: AppContexts) -> None:
+    newest, *_ = release_slugs(open_service(contexts))
+    contexts.releases.update()
+    assert [target.migration.slug for target in contexts.metrics_targets()] == ["photo-service-demo", newest]
+    assert all(target.tasks for target in contexts.metrics_targets())

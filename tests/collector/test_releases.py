@@ -184,7 +184,7 @@ def test_a_release_that_is_viewed_stays_open_when_it_is_complete_until_it_is_ano
     collection = released.collection()
     (running,) = collected_releases(released.archive, released.migration, now=released.clock())
     opened = collection.view(running)
-    denied = SourceState("load_balancer", "traffic", "denied", NOON, None, 0.1)
+    denied = SourceState("load_balancer", "traffic", "denied", NOON, None, 0.1, ())
     opened.archive.events.save_source_state(denied, success=False)
     assert "denied" in [state.state for state in opened.source_states()]
     released.now += HOUR

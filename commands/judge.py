@@ -121,7 +121,8 @@ def _judge_csv(
     )
     name = text.STANDARD_INPUT if path == "-" else path
     try:
-        csv = read_csv(typer.get_binary_stream("stdin").read() if path == "-" else Path(path).read_bytes())
+        data = typer.get_binary_stream("stdin").read() if path == "-" else Path(path).read_bytes()
+        csv = read_csv(data, migration.own_criteria if migration else ())
     except OSError as error:
         csv = CsvData(empty_frame(), (CsvIssue(0, "not_readable", {"detail": error.strerror or str(error)}),))
     if csv.issues:

@@ -55,7 +55,10 @@ def preview_pair(api: MackerelApi, migration: Migration, pair: Pair, *, now: dat
     result = MackerelCriteria(alone, clock=lambda: now, api=api).pull(window)
     grid = analysis.finest_grid(result.frame, window)
     comparison = analysis.own_metric(grid, criterion.series_metric, is_rate=criterion.kind == "rate")
-    return PairPreview(criterion, window, comparison, result.problems)
+    problems = tuple(
+        problem for problem in result.problems if problem.kind != "incomplete"
+    )  # the others say which part
+    return PairPreview(criterion, window, comparison, problems)
 
 
 def _criterion(pair: Pair) -> Criterion:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from domain import FLEETS, Series, Window, assemble, check_frame, empty_frame
+from domain import FLEETS, Criterion, Series, Window, assemble, check_frame, empty_frame
 from domain.config.errors import closest
 from domain.frame import COLUMNS
 from domain.series import ALB_COUNTS, OWN_COUNTS, OWN_STATS, OWNERS, SPARSE_COUNTS, Owner, within_stat
@@ -108,12 +108,14 @@ class _InvalidLineError(Exception):
         self.code, self.params = code, params
 
 
-def read_csv(data: bytes) -> CsvData:
+def read_csv(data: bytes, own: Iterable[Criterion] = ()) -> CsvData:
     """Parses a CSV with the columns of HEADER, in any order: one row is one statistic of one fleet in one minute.
 
     `ts` is the minute's start, ISO-8601 with time zone or epoch seconds; counts are per minute, latency is in seconds. Each fleet is one
     target group; the load balancer's own 503s have the fleet `load_balancer`. `share` is the canary's configured share from that minute on.
     Rows may be in any order. A byte-order mark, CRLF and blank lines are ignored; any other deviation is an issue.
+
+    `own`: criteria of one's own; a metric may be the name of one, with its value, or with the counts `events` and `total` of a rate.
 
     With all columns of the tidy frame (domain.frame.COLUMNS) it is data.csv of an evidence file, with its own periods and target groups; an
     empty value is a count that could not be read.
@@ -132,12 +134,15 @@ def read_csv(data: bytes) -> CsvData:
     if sorted(names) not in (sorted(HEADER), sorted(COLUMNS)):
         return _rejected(_header_issue(header_line, names))
 
-    points, issues = _parse_rows(rows, names, header_line)
+    points, issues = _parse_rows(rows, names, header_line, {criterion.name: criterion for criterion in own})
     return CsvData(empty_frame(), tuple(issues)) if issues else _to_data(points)
 
 
 def _parse_rows(
-    rows: Iterable[tuple[int, list[str]] | CsvIssue], names: list[str], header_line: int
+    rows: Iterable[tuple[int, list[str]] | CsvIssue],
+    names: list[str],
+    header_line: int,
+    own: Mapping[str, Criterion],
 ) -> tuple[list[_Point], list[CsvIssue]]:
     """The points of all valid lines, and the issues of the others."""
     line_of = dict[tuple[Series, int, int], int]()
@@ -148,7 +153,7 @@ def _parse_rows(
             break
         line, cells = row
         try:
-            point = _parse_line(names, cells)
+            point = _parse_line(names, cells, own)
             series = point.series
             if (first := line_of.setdefault(point[:3], line)) != line:
                 raise _InvalidLineError(
@@ -202,7 +207,7 @@ def _header_issue(line: int, names: list[str]) -> CsvIssue:
     return CsvIssue(line, "wrong_header", {"given": header})
 
 
-def _parse_line(names: list[str], cells: list[str]) -> _Point:
+def _parse_line(names: list[str], cells: list[str], own: Mapping[str, Criterion]) -> _Point:
     """The point of a line. Raises _InvalidLineError for the first error."""
     if len(cells) != len(names):
         raise _InvalidLineError("wrong_columns", found=str(len(cells)), wanted=str(len(names)))
@@ -211,6 +216,8 @@ def _parse_line(names: list[str], cells: list[str]) -> _Point:
     ts = _parse_minute(row["ts"])
     if fleet not in OWNERS:
         raise _InvalidLineError("unknown_fleet", given=fleet, close=closest(fleet, FLEETS))
+    if not is_tidy and metric in own:
+        return _own_point(own[metric], ts, fleet, stat, row["value"])
     is_own = is_tidy and _OWN_METRIC.fullmatch(metric)
     if not is_own and metric not in (TIDY_METRICS if is_tidy else METRICS):
         raise _InvalidLineError("unknown_metric", given=metric, close=closest(metric, METRICS))
@@ -223,6 +230,15 @@ def _parse_line(names: list[str], cells: list[str]) -> _Point:
     group, source = (_FORMULA_ESCAPE.sub("", row[name]) for name in ("target_group", "source"))
     value = math.nan if stat == "sum" and not row["value"] else _parse_value(stat, row["value"])
     return _Point(_create_series(source, fleet, group, metric, stat), _parse_period(row["period_s"], ts), ts, value)
+
+
+def _own_point(criterion: Criterion, ts: int, fleet: str, stat: str, value: str) -> _Point:
+    if fleet not in FLEETS:
+        raise _InvalidLineError("another_fleet", metric=criterion.name, given=fleet, fleet=FLEETS[0])
+    by_stat = {str(own_stat): series for own_stat, series in criterion.series(fleet).items()}
+    if stat not in by_stat:
+        raise _InvalidLineError("unknown_stat", given=stat, metric=criterion.name, stats=", ".join(by_stat))
+    return _Point(by_stat[stat], MINUTE_S, ts, _parse_value(stat, value))
 
 
 def _fleets_with(metric: str) -> tuple[Owner, ...]:

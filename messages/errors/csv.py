@@ -1,5 +1,7 @@
 """Messages for issues in a CSV: the line, the issue, and the fix."""
 
+from collections.abc import Mapping
+
 from messages.errors.sources import Message, shorten
 from messages.i18n import LazyText, _, lazy
 from sources.csv_import import HEADER, METRICS, CsvIssue, CsvIssueCode
@@ -109,10 +111,17 @@ def format_csv_issue(issue: CsvIssue) -> Message:
         "header": ",".join(HEADER),
         "example": EXAMPLE,
         "metrics": ", ".join(f"`{metric}`" for metric in METRICS),
-        "stats": str(_STATS_OF.get(params.get("metric", "")) or _("`sum`: it is a count")),
+        "stats": _stats(params),
     }
     if issue.code == "other_separator":
         params["given"] = {"semicolons": _("semicolons"), "tabs": _("tabs")}[params["given"]]
     title = _("line {line}").format(line=issue.line) if issue.line else _("The file")
     text, step = _TEXTS[issue.code]
     return Message(title, str(text).format(**params), str(step).format(**params), ANCHOR)
+
+
+def _stats(params: Mapping[str, str]) -> str:
+    """The statistics of a metric, or of a criterion of one's own."""
+    if own := params.get("stats"):
+        return " / ".join(f"`{stat}`" for stat in own.split(", "))
+    return str(_STATS_OF.get(params.get("metric", "")) or _("`sum`: it is a count"))

@@ -76,6 +76,6 @@ def _values(series: Series, answered: Floats, ts: Ints) -> Floats:
             return np.minimum(poisson(answered * _UPLOAD_SHARE, minute, _UPLOADS + fleet), answered)
         case "total":
             return answered
-    noise = 1.2 * smooth_noise(minute, _CPU + fleet, 5)
+    noise = 1.2 * smooth_noise(minute, _CPU + fleet, 1)
     cpu: Floats = np.clip(_IDLE_CPU + _CPU_PER_REQUEST * answered + noise, 1, 100)
     return cpu.round(2)

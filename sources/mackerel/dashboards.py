@@ -218,12 +218,18 @@ def _pair(name: str, baseline: Call, canary: Call, thresholds: Mapping[str, Moni
     margin = DEFAULT_MARGIN
     if threshold and kind == "value":
         margin = Margin(value=threshold, unit="")
-    elif threshold:
-        margin = Margin(value=round(threshold / _percent_of(side), 9), unit="pp")
+    elif threshold and monitor:
+        margin = _rate_margin(threshold / _percent_of(side), is_lower_limit="<" in monitor.operator)
     better: Literal["lower", "higher", "equal"] = "lower" if kind == "rate" else "equal"
     if monitor:
         better = "higher" if "<" in monitor.operator else "lower"
     return Pair(name, str(baseline), str(canary), kind, better, margin, monitor.name if monitor else "", "", "")
+
+
+def _rate_margin(percent: float, *, is_lower_limit: bool) -> Margin:
+    """The distance of a threshold from the best rate: from 0%, or from 100% if it is a lower limit below that."""
+    distance = round(100 - percent if is_lower_limit else percent, 9)
+    return Margin(value=distance, unit="pp") if distance > 0 else DEFAULT_MARGIN
 
 
 def _percent_of(expression: Call) -> float:

@@ -96,6 +96,27 @@ class TestCsv:
         assert data["ok"] == (code == 0)
         assert run("--csv", "-", stdin=csv).exit_code == code
 
+    def test_criteria_of_ones_own_are_judged_by_their_names(self, tmp_path: Path):
+        own = (
+            '[[criteria]]\nname = "uploads"\nsource = "mackerel"\nbaseline = "service(photo, a)"\n'
+            'canary = "service(photo, b)"\nbetter = "equal"\nmargin = 5\n'
+        )
+        config = tmp_path / "own.toml"
+        config.write_text(f"{CONFIGURED}{own}", encoding="utf-8")
+        first, *lines = csv_text().splitlines()
+        times = sorted({line.split(",")[0] for line in lines})
+        uploads = [
+            f"{ts},{fleet},uploads,value,{50 + minute % 3 - (fleet == 'canary') * 30}"
+            for minute, ts in enumerate(times)
+            for fleet in ("baseline", "canary")
+        ]
+        data = json_output(
+            run("--csv", "-", "--config", str(config), "--json", stdin="\n".join([first, *lines, *uploads]))
+        )
+        criterion = data["criteria"][1]
+        assert (criterion["metric"], criterion["verdict"]) == ("uploads", "regression")
+        assert criterion["estimate"] == pytest.approx(-30)
+
     def test_the_json(self, tmp_path: Path):
         (tmp_path / "file.csv").write_text(csv_text(), encoding="utf-8")
         data = json_output(run("--csv", "file.csv", "--json"))

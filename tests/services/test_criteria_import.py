@@ -81,7 +81,7 @@ def test_a_pair_of_what_is_gone_has_its_problem(api: MackerelApi, mackerel: Fake
     mackerel.missing_metrics = {"ec2"}
     del mackerel.points["photo"]["ec2"]
     preview = preview_pair(api, MIGRATION, UPLOADS, now=NOW)
-    assert {problem.kind for problem in preview.problems} == {"no_such_metric", "incomplete"}
+    assert {problem.kind for problem in preview.problems} == {"no_such_metric"}
     assert (
         np.isnan(preview.comparison.values["baseline"]).all()
         and not np.isnan(preview.comparison.values["canary"]).all()

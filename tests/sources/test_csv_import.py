@@ -52,6 +52,37 @@ def test_criteria_of_ones_own_come_back_from_an_evidence_file() -> None:
     assert issue.code == "unknown_metric"
 
 
+def test_a_metric_may_be_a_criterion_of_ones_own() -> None:
+    uploads, rate = (
+        Criterion.model_validate(table)
+        for table in (own_table(name="アップロード"), own_table(name="rate", kind="rate", margin="1pp"))
+    )
+    text = f"{HEAD}{AT},baseline,アップロード,value,-2.5\n{AT},canary,rate,events,1\n{AT},canary,rate,total,9\n"
+    data = read_csv(text.encode(), (uploads, rate))
+    assert data.issues == ()
+    assert {(row.fleet, row.metric, row.stat, row.value) for row in data.frame.itertuples()} == {
+        ("baseline", uploads.series_metric, "value", -2.5),
+        ("canary", rate.series_metric, "events", 1.0),
+        ("canary", rate.series_metric, "total", 9.0),
+    }
+    assert [issue.code for issue in issues_of(text)] == ["unknown_metric"] * 3
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "text"),
+    [
+        ("canary,rate,value,1", "unknown_stat", "`rate` has no statistic “value”. Use `events` / `total`."),
+        ("canary,rate,events,-1", "negative", ""),
+        ("load_balancer,rate,events,1", "another_fleet", ""),
+    ],
+)
+def test_an_invalid_line_of_a_criterion_of_ones_own(line: str, code: str, text: str) -> None:
+    criterion = Criterion.model_validate(own_table(name="rate", kind="rate", margin="1pp"))
+    (issue,) = read_csv(f"{HEAD}{AT},{line}".encode(), (criterion,)).issues
+    message = format_csv_issue(issue)
+    assert issue.code == code and text in f"{message.text} {message.next_step}"
+
+
 def test_line_becomes_a_row_of_the_tidy_frame() -> None:
     assert single_row(LINE) == (AT, "canary", "canary", "requests", "sum", 1200.0, "count")
     assert single_row(f"{AT},baseline,latency,p95,0.284") == (AT, "baseline", "baseline", "latency", "p95", 0.284, "s")

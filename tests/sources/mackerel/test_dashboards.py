@@ -85,6 +85,12 @@ def test_a_monitor_of_the_same_expression_has_the_first_margin() -> None:
     }
     (pair,) = found(("5xx", overlay(("EC2", shares[0]), ("ECS", shares[1]))), monitors=[share_monitor]).pairs
     assert str(pair.margin) == "2 pp"
+    success = share_monitor | {"operator": "<", "critical": 0.99}
+    (pair,) = found(("2xx", overlay(("EC2", shares[0]), ("ECS", shares[1]))), monitors=[success]).pairs
+    assert (str(pair.margin), pair.better) == ("1 pp", "higher")
+    beyond = success | {"critical": 1.5}
+    (pair,) = found(("2xx", overlay(("EC2", shares[0]), ("ECS", shares[1]))), monitors=[beyond]).pairs
+    assert str(pair.margin) == "10%"
     values = ("up", overlay(("EC2", "service(photo, a)"), ("ECS", "service(photo, b)")))
     low = {
         "id": "m",

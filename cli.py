@@ -14,6 +14,7 @@ from commands.endpoints import endpoints
 from commands.judge import judge
 from commands.next_step import next_step
 from commands.note import note
+from commands.notify import notify
 from commands.record import record
 from commands.releases import releases
 from commands.report import report
@@ -27,7 +28,7 @@ from commands.weights import weights
 from domain.logs import configure_logging, print_exception
 from domain.trace import start_reference
 from domain.version import version
-from messages import access_logs, evidence, notes, recording, steps
+from messages import access_logs, evidence, notes, notifications, recording, steps
 from messages import batches as batch_text
 from messages import cli as text
 from messages import drain as drain_text
@@ -86,6 +87,7 @@ app.command(help=str(retrospective_text.RETROSPECTIVE), cls=GateCommand, rich_he
 app.command(help=str(notes.COMMAND), rich_help_panel=evidence_group)(note)
 set_up_group = str(text.SET_UP_GROUP)
 app.command(help=str(text.DOCTOR), rich_help_panel=set_up_group)(doctor)
+app.command(help=str(notifications.COMMAND), rich_help_panel=set_up_group)(notify)
 app.add_typer(import_criteria.app, name="import", rich_help_panel=set_up_group)
 data_group = str(text.DATA_GROUP)
 app.command(help=str(recording.RECORD), rich_help_panel=data_group)(record)

@@ -21,6 +21,7 @@ from archive.events.steps import StepStore
 from archive.events.store import EventStore
 from archive.metrics.coverage import get_or_create_migration
 from archive.metrics.store import MetricStore
+from archive.notifications import NotificationStore
 from archive.observations import ObservationStore
 from domain import Clock, Migration, utc_now
 from domain.files import FileExposure, exposure_of
@@ -40,6 +41,7 @@ class Archive:
         self.steps = StepStore(database, clock)
         self.decisions = DecisionStore(database)
         self.observations = ObservationStore(database)
+        self.notifications = NotificationStore(database)
 
     @classmethod
     def open(cls, url: str, migration: Migration, *, clock: Clock = utc_now) -> Self:

@@ -4,9 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
 
+from archive import Archive, ArchiveError
 from commands.shared import startup
 from commands.shared.options import Config, Demo, Json, MigrationName
 from domain import FLEETS, Migration
+from services.channels import channel_reports, channel_words
 from sources.base import IDLE_GROUP, Health
 from sources.registry import Sources
 
@@ -18,6 +20,7 @@ def doctor(
     reports = list(startup.invalid_reports(configuration))
     for migration in configuration.migrations:
         checks = mark_idle_groups(run_checks(startup.open_sources(migration)), migration)
+        checks = (*checks, *channel_checks(migration))
         reports.append(startup.examine(migration, config, checks))
     startup.exit_with_reports(reports, as_json=as_json)
 
@@ -39,6 +42,27 @@ def run_checks(sources: Sources) -> tuple[Health, ...]:
     )
     with ThreadPoolExecutor(len(checked) or 1) as threads:
         return tuple(chain.from_iterable(threads.map(lambda source: source.check(), checked)))
+
+
+def channel_checks(migration: Migration) -> tuple[Health, ...]:
+    """The channels of [notify]: whether something could be sent, and what became of the last message. Sends nothing."""
+    now = startup.now()
+    try:
+        with Archive.open(migration.archive, migration) as archive:
+            reports = channel_reports(archive, migration, now)
+    except ArchiveError:  # the report on the archive has it
+        reports = channel_reports(None, migration, now)
+    return tuple(
+        Health(
+            report.channel,
+            "POST",
+            "failed" if report.problem else "up",
+            0.0,
+            report.problem,
+            channel_words(report, now),
+        )
+        for report in reports
+    )
 
 
 def mark_idle_groups(checks: tuple[Health, ...], migration: Migration) -> tuple[Health, ...]:

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from archive import Archive, ArchiveError, ArchiveProblem, SourceState
+from archive import Archive, ArchiveError, ArchiveProblem, BatchArchive, SourceState
 from collector.backfill import BackfillStatus
 from collector.batches import BatchCollector, open_batch_collector
 from collector.collector import Collector, CollectorConfig, requested_routes_state
@@ -40,6 +40,8 @@ from reports.judgement_json import evaluation_json, iso_time, migration_json, pi
 from services.alarms import alarm_saver
 from services.gate import GateRecorder, GateThread
 from services.metrics import MetricsTarget, RecordedState, metrics_registry
+from services.notices import NotifyTarget
+from services.notifications import Notifier
 from services.releases import collected_releases
 from sources.base import ANSWERING_STATES, SUPPLEMENTARY, Problem
 from sources.registry import Sources
@@ -86,12 +88,13 @@ def record(
 def _open_recorder(archive: Archive, migration: Migration, stack: ExitStack, *, n_sharing: int) -> "Recorder":
     """Raises ArchiveError."""
     sources = startup.open_sources(migration)
+    batch_archive: BatchArchive | None = None
     batch_collector: BatchCollector | None = None
     if sources.batches:
         batch_archive, batch_collector = open_batch_collector(migration, sources, clock=startup.now)
         stack.enter_context(batch_archive)
     collector = _create_collector(archive, migration, sources, n_sharing=n_sharing)
-    return Recorder(migration, archive, sources, collector, batch_collector)
+    return Recorder(migration, archive, sources, collector, batch_collector, batch_archive)
 
 
 def _create_collector(archive: Archive, migration: Migration, sources: Sources, *, n_sharing: int) -> Collector:
@@ -260,6 +263,7 @@ class Recorder:
     sources: Sources
     collector: Collector
     batch_collector: BatchCollector | None
+    batch_archive: BatchArchive | None = None
 
     @property
     def collectors(self) -> tuple[Collector, ...]:
@@ -276,6 +280,12 @@ class Recorder:
     def source_states(self) -> tuple[SourceState, ...]:
         """As archived, of batches too. Raises ArchiveError."""
         return self.collector.source_states()
+
+    @property
+    def notify_target(self) -> NotifyTarget:
+        names = tuple(source.name for source in self.sources.batches)
+        batches = (self.batch_archive, names) if self.batch_archive else None
+        return NotifyTarget(self.migration, self.archive, self.source_states, batches)
 
     def catch_up(self) -> tuple[str, ...]:
         """Fetches everything. Returns the names of incomplete sources."""
@@ -322,6 +332,12 @@ class Recording:
         yield from self.recorders
         yield from self._running_releases()
 
+    def _notify_targets(self) -> Iterator[NotifyTarget]:
+        for recorder in self.recorders:
+            yield recorder.notify_target
+        for release in self._running_releases():
+            yield NotifyTarget(release.migration, release.archive, release.source_states)
+
     def _running_releases(self) -> Iterator[OpenRelease]:
         return (release for release in self.releases.opened if release.is_running)
 
@@ -360,9 +376,11 @@ class Recording:
             startup.now,
             releases=lambda: map(_gate_recorder, self._running_releases()),
         )
+        notifier = Notifier(self._notify_targets, startup.now)
         with suppress(KeyboardInterrupt, _SilentPollError):
             threads.start()
             gate.start()
+            notifier.start(recorder.migration for recorder in self.recorders)
             if any(recorder.migration.releases for recorder in self.recorders):
                 self.releases.start()
             with live_display(as_json=self.as_json) as display:
@@ -372,6 +390,7 @@ class Recording:
                     repeat(lambda: self._show(lambda: display.update(self._table(), refresh=True)), 1)
         silent = self._is_silent
         gate.stop()
+        notifier.stop()
         self.releases.stop()
         threads.stop()
         return int(silent)

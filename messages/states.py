@@ -29,6 +29,10 @@ _SOURCE_NAMES: dict[str, LazyText | str] = {
     "athena": lazy("Athena"),
     "demo_logs": lazy("Demo access logs"),
     "archive": lazy("Archive"),
+    "slack": "Slack",
+    "webhook": lazy("Webhook"),
+    "sns": "Amazon SNS",
+    "mackerel_annotations": lazy("Mackerel annotations"),
 }
 STATE_LABELS: dict[HealthState, LazyText] = {
     "up": lazy("OK"),

@@ -16,6 +16,7 @@ from archive.decisions import RecordedDecision
 from domain import Clock, Migration, utc_now
 from domain.decision import RoutesState
 from domain.window import MINUTE_S
+from messages.i18n import in_language
 from services.evaluation import Evaluation, evaluate_archived
 from services.phases import count_phase, read_phases
 
@@ -60,7 +61,8 @@ class GateRecorder:
         phases = read_phases(self.archive, self.source, now=now)
         evaluation = self._evaluate(phases, now)
         self.interval_s = RETRY_INTERVAL_S if evaluation.unavailable else RECORD_INTERVAL_S
-        body = json.dumps({**self.to_json(evaluation), "migration": self.migration.slug}, ensure_ascii=False)
+        with in_language(self.migration.notify.language or None if self.migration.notify else None):
+            body = json.dumps({**self.to_json(evaluation), "migration": self.migration.slug}, ensure_ascii=False)
         phase = phases[-1]
         decision = RecordedDecision(phase.number, phase.window.start, int(now.timestamp()), body)
         self.archive.decisions.save(decision, {item.number: item.window.start for item in phases})

@@ -43,6 +43,8 @@ ProblemKind = Literal[
     "query_failed",  # a query that the service started and could not finish
     "query_cancelled",  # a query cancelled by a user or by a limit of the service
     "incomplete",  # only part of the request was answered
+    "no_secret",  # the environment variable of a channel is not set, or is not what it should be
+    "private_address",  # a webhook in a private network
 ]
 # Problems of single series, while others are answered.
 SERIES_PROBLEMS: frozenset[ProblemKind] = frozenset(

@@ -13,6 +13,7 @@ from domain.config.access_logs import AccessLogs, Athena
 from domain.config.batches import Batches, Job, RunLog
 from domain.config.criteria import CRITERION_METRICS
 from domain.config.loader import load
+from domain.config.notify import Notify
 from domain.config.releases import Releases
 from domain.config.server import ServerSettings
 from messages.errors import archive, config
@@ -35,6 +36,7 @@ TABLES = {
     "batches": Batches,
     "access_logs": AccessLogs,
     "releases": Releases,
+    "notify": Notify,
     "server": ServerSettings,
 }
 HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
@@ -49,6 +51,7 @@ HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "athena": ("## `[access_logs.athena]`", Athena, set()),
     "jobs": ("## `[[batches.jobs]]`", Job, set()),
     "releases": ("## `[releases]`", Releases, set()),
+    "notify": ("## `[notify]`", Notify, set()),
     "server": ("## `[server]`", ServerSettings, set()),
 }
 

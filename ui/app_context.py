@@ -29,6 +29,8 @@ from services.background_routes import BackgroundRoutes
 from services.board import Board, BoardRow, ReleaseBoard, read_row
 from services.gate import GateRecorder, GateThread
 from services.metrics import MetricsTarget
+from services.notices import NotifyTarget
+from services.notifications import Notifier
 from services.releases import collected_releases, read_releases, release_issue, release_migration
 from services.trace import TraceLookups
 from sources import registry
@@ -125,6 +127,12 @@ class AppContext:
     def gate_recorder(self) -> GateRecorder:
         return _gate_recorder(self)
 
+    @property
+    def notify_target(self) -> NotifyTarget:
+        names = tuple(source.name for source in self.sources.batches)
+        batches = (self.batches.archive, names) if self.batches else None
+        return NotifyTarget(self.migration, self.archive, self.source_states, batches)
+
     def request_window(self, window: Window, source: str) -> None:
         """Has the metrics of a source and all events fetched. Returns at once."""
         for name in (source, *(events.name for events in self.sources.events)):
@@ -144,6 +152,7 @@ class AppContexts:
     linked: tuple[Migration, ...] = ()
     board: Board[BoardRow] = field(init=False)
     gate: GateThread = field(init=False)
+    notifier: Notifier = field(init=False)
     threads: SharedThreads | OwnThreads = field(init=False)
     releases: ReleaseCollection = field(init=False)
     _opened: dict[str, AppContext] = field(init=False, default_factory=dict)
@@ -154,6 +163,7 @@ class AppContexts:
         object.__setattr__(self, "board", Board(readers, lambda _slug, now: BoardRow(now)))
         recorders = [app.gate_recorder for app in self.by_slug.values() if not app.migration.is_release_board]
         object.__setattr__(self, "gate", GateThread(recorders, releases=self._gate_recorders))
+        object.__setattr__(self, "notifier", Notifier(self._notify_targets))
         collectors = [collector for app in self.by_slug.values() for collector in app.collectors]
         object.__setattr__(self, "threads", threads_for(collectors, n_migrations=len(self.by_slug)))
         object.__setattr__(self, "releases", ReleaseCollection(self._collected_releases, self._open_release))
@@ -171,6 +181,13 @@ class AppContexts:
         for release in self.releases.opened:
             if release.is_running:
                 yield _gate_recorder(release)
+
+    def _notify_targets(self) -> Iterator[NotifyTarget]:
+        for app in self.by_slug.values():
+            yield app.notify_target
+        for release in self.releases.opened:
+            if release.is_running:
+                yield NotifyTarget(release.migration, release.archive, release.source_states)
 
     def gate_target(self, slug: str) -> tuple[str, Archive] | None:
         """The slug and the archive with the decision on a migration or on a release that runs; None if there is none. Never reads.
@@ -269,9 +286,10 @@ class AppContexts:
         return not any(app.archive.outage for app in self.by_slug.values())
 
     def start(self) -> None:
-        """Starts the collectors, and the recording of decisions."""
+        """Starts the collectors, the recording of decisions, and notifications."""
         self.threads.start()
         self.gate.start()
+        self.notifier.start(app.migration for app in self.by_slug.values())
         if any(app.migration.releases for app in self.by_slug.values()):
             self.releases.start()
 
@@ -279,6 +297,7 @@ class AppContexts:
         """Stops the collectors and closes the archives. Committed data is kept."""
         self.board.stop()
         self.gate.stop()
+        self.notifier.stop()
         self.releases.stop()
         self.threads.stop()
         for app in (*self._opened.values(), *self.by_slug.values()):

@@ -8,9 +8,10 @@ from markupsafe import Markup
 
 from archive import SourceState
 from messages import live as text
-from messages import outage, states
+from messages import notifications, outage, states
 from messages.errors.sources import Message, format_problem
 from reports.templating import render
+from services.channels import ChannelReport, channel_words
 from sources.base import SUPPLEMENTARY, HealthState
 from ui.app_context import AppContext
 from ui.layout import format_ago, format_clock
@@ -49,6 +50,15 @@ def is_unavailable(app: AppContext, source: str) -> bool:
 
 def sources_table(title: str, lines: Sequence[SourceLine], note: str) -> Markup:
     return render("live.sources", title=title, rows=lines, note=note)
+
+
+def channel_line(report: ChannelReport, now: datetime) -> SourceLine:
+    """A channel of the notifications: unavailable while a message waits that could not be sent."""
+    is_failing = report.problem is not None
+    label = str(states.STATE_LABELS["down" if is_failing else "up"])
+    problems = [format_problem(report.problem)] if report.problem else []
+    name = notifications.channel(states.source_name(report.channel))
+    return name, "bad" if is_failing else "good", label, channel_words(report, now), problems
 
 
 def source_line(state: SourceState, now: datetime) -> SourceLine:

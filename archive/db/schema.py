@@ -222,6 +222,32 @@ decision = Table(
     *_required(Text, "body"),
 )
 
+# What was announced last of a subject ("decision", "weights", "deployment:…"), since `since_s`. `candidate`: another value that was read once,
+# at `candidate_s`.
+announced = Table(
+    "announced",
+    METADATA,
+    _reference("migration", primary_key=True),
+    *_key(Text, "subject"),
+    *_required(Text, "value", "candidate"),
+    *_required(BigInteger, "since_s", "candidate_s"),
+)
+
+# The outbox: a notice (JSON) for one channel, in the order of `position`. Until `claimed_until`, `claim_owner` alone sends it. `outcome`: "" until `done_at`.
+notification = Table(
+    "notification",
+    METADATA,
+    _reference("migration", primary_key=True),
+    *_key(Text, "key", "channel"),
+    *_required(BigInteger, "created_at"),
+    *_required(Integer, "position"),
+    *_required(Text, "body", "outcome", "problems", "claim_owner"),
+    *_required(Integer, "attempts"),
+    *_required(BigInteger, "due_at", "claimed_until"),
+    *_optional(BigInteger, "done_at"),
+    sa.Index("ix_notification_open", "migration_id", "channel", "done_at"),
+)
+
 # An access-log file that was counted: its lines and their time. `batch` is the first key of the files that were counted with it;
 # "" in rows from before version 8.
 log_file = Table(

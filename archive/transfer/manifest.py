@@ -44,6 +44,8 @@ EXCLUDED_TABLES = {
     "rollup_10m": "computed from the points",
     "failed_fetch": "the importing archive may retry at once",
     "source_state": "states, leases and slots belong to one archive",
+    "announced": "an importing archive would send what this one has announced",
+    "notification": "an importing archive would send again what this one sends",
 }
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_KEY_CHARS = 1_000

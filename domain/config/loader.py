@@ -15,13 +15,14 @@ from domain.config.batches import Batches, Job
 from domain.config.criteria import CloudWatchMetricTable, CloudWatchQuery, Criterion
 from domain.config.errors import ConfigIssue, ConfigurationError, closest, issue_from_pydantic
 from domain.config.models import Aws, Fleet, Fleets, Mackerel, Migration
+from domain.config.notify import Notify
 from domain.config.releases import Releases
 from domain.config.server import ServerSettings
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 # The tables beside [migration], and the keys of [migration] itself. `demo` and `release` cannot be set in a file.
-TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "releases", "server")
+TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "releases", "notify", "server")
 _MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*TABLES, "demo", "release"))
 _MODELS: dict[str, type[BaseModel]] = {
     "aws": Aws,
@@ -30,6 +31,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "batches": Batches,
     "access_logs": AccessLogs,
     "releases": Releases,
+    "notify": Notify,
     "server": ServerSettings,
 }
 

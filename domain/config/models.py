@@ -14,6 +14,7 @@ from domain.config.base import ConfigTable, Pair, TimezoneName, matches, parse_a
 from domain.config.batches import Batches
 from domain.config.criteria import THRESHOLD_DECIMALS, Criterion, Margin
 from domain.config.errors import config_error
+from domain.config.notify import Notify
 from domain.config.releases import Releases, ReleaseSpan
 from domain.config.server import ServerSettings
 from domain.redaction import redact_userinfo, register_url
@@ -149,6 +150,7 @@ class Migration(ConfigTable):
     batches: Batches | None = None
     access_logs: AccessLogs | None = None
     releases: Releases | None = None
+    notify: Notify | None = None
     server: ServerSettings = ServerSettings()
     demo: bool = False
     release: ReleaseSpan | None = None  # of a migration that services.releases derived from a deployment
@@ -276,6 +278,10 @@ class Migration(ConfigTable):
     def _check_optional_tables(self) -> Self:
         if self.batches and not self.batch_service and not self.demo:
             raise config_error("no_batch_service", at="batches.service")
+        if self.notify and self.notify.sns_topic and self.aws is None:
+            raise config_error("sns_without_aws", at="notify.sns_topic")
+        if self.notify and self.notify.mackerel_key and not self.annotated_service:
+            raise config_error("no_annotated_service", at="notify.mackerel_service")
         if self.access_logs and not (self.access_logs.path or self.aws or self.demo):
             raise config_error("no_logs_place", at="access_logs.path")
         return self
@@ -320,6 +326,12 @@ class Migration(ConfigTable):
         if self.batches is None:
             return ""
         return self.batches.service or (self.mackerel.service if self.mackerel else "")
+
+    @property
+    def annotated_service(self) -> str:
+        """The Mackerel service that [notify] writes to, or ""."""
+        of_metrics = self.mackerel.service if self.mackerel else ""
+        return (self.notify.mackerel_service if self.notify else "") or of_metrics
 
     @property
     def labels(self) -> dict[FleetName, str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from domain import ConfigIssue
-from messages.errors import config_access_logs, config_batches, config_criteria, config_releases
+from messages.errors import config_access_logs, config_batches, config_criteria, config_notify, config_releases
 from messages.errors.config_criteria import suggestion
 from messages.errors.sources import Message, shorten
 from messages.i18n import LazyText, _, lazy
@@ -45,6 +45,7 @@ _EXAMPLES = {
     **config_batches.EXAMPLES,
     **config_access_logs.EXAMPLES,
     **config_releases.EXAMPLES,
+    **config_notify.EXAMPLES,
 }
 _LISTED_BY = {
     "load balancer": "aws elbv2 describe-load-balancers",
@@ -157,6 +158,7 @@ _TEXTS: dict[str, IssueText] = {
     **config_batches.TEXTS,
     **config_access_logs.TEXTS,
     **config_releases.TEXTS,
+    **config_notify.TEXTS,
     **config_criteria.TEXTS,
 }  # fmt: skip
 

@@ -157,6 +157,16 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
         lazy("{source} returned only part of the requested data ({about})."),
         lazy("Retrying the rest automatically. See this source's other problems for the cause."),
     ),
+    "no_secret": (
+        lazy("Secret missing"),
+        lazy("Nothing is sent to {source}: the environment variable {about} is not set, or not valid."),
+        lazy("Set {about} where the recorder and the dashboard run, then restart: an https:// address, or a secret of at least 16 bytes."),
+    ),
+    "private_address": (
+        lazy("Private address"),
+        lazy("Nothing is sent to {source}: the host in {about} is in a private network."),
+        lazy("Correct the address, or set `allow_private = true` under [notify] if that is intended."),
+    ),
 }  # fmt: skip
 # Texts for one vendor; "": as in PROBLEM_TEXTS.
 VENDOR_TEXTS: dict[tuple[ProblemKind, Vendor], Texts] = {

@@ -37,15 +37,15 @@ _CODES: dict[ProblemKind, str] = {
         "IncompleteSignature InvalidAccessKeyId InvalidToken"
     ),
     "wrong_region": "PermanentRedirect AuthorizationHeaderMalformed",
-    "denied": "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorized OptInRequired",
+    "denied": "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorized OptInRequired AuthorizationError",
     "throttled": (
-        "Throttling ThrottlingException ThrottledException RequestLimitExceeded TooManyRequestsException LimitExceeded SlowDown"
+        "Throttling Throttled ThrottlingException ThrottledException RequestLimitExceeded TooManyRequestsException LimitExceeded SlowDown"
     ),
     "server_error": "InternalFailure InternalServiceFault InternalServiceError ServiceUnavailable",
     "not_supported": "NotImplemented UnknownOperationException InvalidAction",
     "bad_reply": "InvalidNextToken",
     "not_found": (
-        "LoadBalancerNotFound ListenerNotFound RuleNotFound TargetGroupNotFound ResourceNotFoundException NoSuchBucket NoSuchKey"
+        "LoadBalancerNotFound ListenerNotFound RuleNotFound TargetGroupNotFound ResourceNotFoundException NoSuchBucket NoSuchKey NotFound"
     ),
     "gone": (
         "ApplicationDoesNotExistException DeploymentGroupDoesNotExistException ClusterNotFoundException "

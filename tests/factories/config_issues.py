@@ -50,7 +50,40 @@ def own_table(**keys: Any) -> dict[str, Any]:
     return {key: value for key, value in (table | keys).items() if value is not None}
 
 
+def notify_table(**keys: Any) -> dict[str, Any]:
+    """With Slack; None removes a key."""
+    table = {"dashboard_url": "https://dashboard.example.com", "slack": "SLACK_WEBHOOK_URL"} | keys
+    return {key: value for key, value in table.items() if value is not None}
+
+
+NOT_DASHBOARDS = (
+    "dashboard.example.com",
+    "ftp://a.example.com",
+    "https://",
+    "https://a.example.com/?x=1",
+    "https://a b",
+    "http://[::1",
+    "https://a:99999",
+    "https://a.example.com/>",
+    f"https://a/{'x' * 500}",
+)
 CONFIG_ISSUES: list[InvalidConfig] = [
+    ("notify", {"slack": "A"}, "notify.dashboard_url", "missing", {}),
+    ("notify", notify_table(slack="https://hooks.slack.com/services/T/B/x"), "notify.slack", "not_a_variable", {}),
+    ("notify", notify_table(slack="A-B"), "notify.slack", "not_a_variable", {}),
+    ("notify", notify_table(webhook_secret="a secret", webhook="W"), "notify.webhook_secret", "not_a_variable", {}),
+    ("notify", notify_table(mackerel_key="1key"), "notify.mackerel_key", "not_a_variable", {}),
+    *(
+        ("notify", notify_table(dashboard_url=url), "notify.dashboard_url", "not_a_dashboard_url", {"given": url})
+        for url in NOT_DASHBOARDS
+    ),
+    ("notify", notify_table(dashboard_url="https://u@a"), "notify.dashboard_url", "not_a_dashboard_url", {}),
+    ("notify", notify_table(sns_topic="arn:aws:sqs:x:123456789012:q"), "notify.sns_topic", "not_a_topic", {}),
+    ("notify", notify_table(language="fr"), "notify.language", "not_a_choice", {}),
+    ("notify", notify_table(slack=None), "notify.slack", "no_channel", {}),
+    ("notify", notify_table(webhook="W"), "notify.webhook_secret", "webhook_without_secret", {}),
+    ("notify", notify_table(webhook_secret="S"), "notify.webhook_secret", "webhook_without_secret", {}),
+    ("notify", notify_table(mackerel_metrics=True), "notify.mackerel_key", "metrics_without_key", {}),
     ("migration.timezon", "Asia/Tokyo", "migration.timezon", "unknown_key", {"close": "timezone"}),
     ("migration.demo", True, "migration.demo", "unknown_key", {"close": ""}),
     ("migration.aws", {"region": "x"}, "migration.aws", "outside_its_table", {"table": "aws"}),

@@ -10,9 +10,10 @@ from messages import frame, states, times
 from messages import live as text
 from messages.errors import sources
 from reports.templating import render
+from services.channels import archived_reports
 from ui.app_context import AppContext
 from ui.live.links import console_queries
-from ui.sources import SourceLine, source_line, sources_table
+from ui.sources import SourceLine, channel_line, source_line, sources_table
 
 
 def sources_section(app: AppContext, source: str, result: MetricsResult, now: datetime) -> None:
@@ -31,6 +32,7 @@ def sources_section(app: AppContext, source: str, result: MetricsResult, now: da
     if problem := result.archive_problem or app.collector.problem:
         message = sources.format_archive_problem(problem.kind, problem.detail)
         lines.append((states.source_name("archive"), "bad", str(states.STATE_LABELS["down"]), "", [message]))
+    lines += [channel_line(report, now) for report in archived_reports(app.archive, app.migration, now)]
     unsupported = (
         text.unsupported_metric(states.source_name(source), metric, with_cloudwatch="cloudwatch" in app.source_names)
         for metric in app.metric_source(source).unsupported_metrics()

@@ -1,0 +1,54 @@
+"""What is announced, where it can be sent, and what became of that."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sources.base import Problem
+
+NoticeKind = Literal["decision", "weights", "deployment", "incident", "batch", "source", "test"]
+
+TIMEOUT_S = (3.0, 10.0)  # to connect, between two bytes
+DEADLINE_S = 10.0  # of a whole reply
+MAX_SEND_S = 60  # of a send with all of these, in which no other process sends the same message
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A change in words: `title` is one sentence, `details` further ones. `at`: epoch seconds. `link`: the page of that very window.
+
+    `key` is unique, and the same whenever the notice is sent again. `thread`: what belongs together, such as a phase. `migration`: its slug.
+    All texts are without markup, and may contain text from outside: escape them.
+    """
+
+    key: str
+    kind: NoticeKind
+    migration: str
+    name: str
+    title: str
+    details: tuple[str, ...]
+    link: str
+    thread: str
+    at: int
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """`problem`: None if the channel has the notice. `is_final`: it refuses this notice, whenever it is sent. `retry_after_s`: as it asked."""
+
+    problem: Problem | None = None
+    is_final: bool = False
+    retry_after_s: float | None = None
+
+
+SENT = Delivery()
+
+
+class Channel(Protocol):
+    name: str
+
+    def send(self, notice: Notice, *, is_repeat: bool) -> Delivery:
+        """Sends a notice within MAX_SEND_S. `is_repeat`: an earlier attempt may have arrived. Faults are problems."""
+
+    def check(self) -> Problem | None:
+        """Why nothing could be sent, as far as that is known without sending."""

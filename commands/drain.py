@@ -1,5 +1,6 @@
 """`drain`: whether the old fleet is empty, what stands against its removal, and the commands for it."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +22,9 @@ from messages import deployments
 from messages import drain as text
 from reports.judgement_json import iso_time, migration_json, pick, problems_json
 from services.batches import BatchView
-from services.drain import BATCH_HISTORY_MINUTES, drain_window, read_drain
+from services.drain import BATCH_HISTORY_MINUTES, drain_window, read_callers, read_drain
 from services.evaluation import EXIT_UNAVAILABLE
+from sources.access_logs.callers import Callers
 from sources.base import Problem
 
 EXIT_CODES = {"safe": 0, "not_safe": 1, "unknown": EXIT_UNAVAILABLE}
@@ -46,12 +48,18 @@ def drain(
             raise filled.archive_problem.as_error()
         batches, problems = _read_batches(context.migration, now)
         state = read_drain(archive, context.migration, metrics.name, batches, now=now)
-        problems = (*filled.problems, *context.problems_where(lambda item: item.role == "traffic"), *problems)
+        callers = read_callers(context.sources.logs, archive, state)
+        problems = (
+            *filled.problems,
+            *context.problems_where(lambda item: item.role == "traffic"),
+            *problems,
+            *(callers.problems if callers else ()),
+        )
     migration = context.migration
     if as_json:
-        echo(drain_json(migration, state, problems, now=now))
+        echo(drain_json(migration, state, callers, problems, now=now))
     else:
-        echo(drain_table(migration, state, problems, now=now))
+        echo(drain_table(migration, state, callers, problems, now=now))
         echo_text(commands_text(state))
     raise typer.Exit(EXIT_CODES[state.verdict])
 
@@ -63,7 +71,9 @@ def _read_batches(migration: Migration, now: datetime) -> tuple[BatchView | None
     return poll_and_read(migration, migration.batches, Window.last(BATCH_HISTORY_MINUTES, now=now), now)
 
 
-def drain_json(migration: Migration, state: Drain, problems: tuple[Problem, ...], *, now: datetime) -> dict[str, Any]:
+def drain_json(
+    migration: Migration, state: Drain, callers: Callers | None, problems: tuple[Problem, ...], *, now: datetime
+) -> dict[str, Any]:
     return {
         "ok": state.verdict == "safe",
         "exit_code": EXIT_CODES[state.verdict],
@@ -83,6 +93,7 @@ def drain_json(migration: Migration, state: Drain, problems: tuple[Problem, ...]
             }
             for use in state.uses
         ],
+        "callers": [asdict(caller) for caller in callers.callers] if callers else None,
         "commands": [pick(command, "purpose", "subject", "command") for command in state.commands],
         "problems": problems_json(problems),
     }
@@ -114,7 +125,9 @@ def _group_json(group: OldGroup) -> dict[str, Any]:
     }
 
 
-def drain_table(migration: Migration, state: Drain, problems: tuple[Problem, ...], *, now: datetime) -> RenderableType:
+def drain_table(
+    migration: Migration, state: Drain, callers: Callers | None, problems: tuple[Problem, ...], *, now: datetime
+) -> RenderableType:
     parts: list[RenderableType] = [title(migration, text.title(migration)), Text()]
     parts.append(plain(text.verdict(state, migration), STYLES[state.verdict]))
     parts += [plain(f"✘ {text.obstacle(item, migration, now=now)}") for item in state.obstacles]
@@ -124,6 +137,10 @@ def drain_table(migration: Migration, state: Drain, problems: tuple[Problem, ...
     parts.append(_grid(text.rules_head(), text.rule_rows(state.uses)) if state.uses else Text(str(text.NO_RULES)))
     if rows := text.change_rows(state.groups, migration, now=now):
         parts += [Text(), _grid(text.changes_head(), rows)]
+    if callers and callers.callers:
+        parts += [Text(), plain(str(text.CALLERS_TITLE), "bold")]
+        parts.append(_grid(text.callers_head(), text.caller_rows(callers, migration, now=now)))
+        parts.append(plain(text.callers_note(callers, migration, now=now), FAINT))
     parts += [Text(), plain(str(text.NOT_SEEN), FAINT)]
     if not state.batches_checked:
         parts.append(plain(str(text.NO_BATCHES), WARN))

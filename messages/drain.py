@@ -10,6 +10,7 @@ from messages.command_help import command_help
 from messages.events import step as change_step
 from messages.i18n import LazyText, _, full_stop, lazy
 from messages.traffic import rule_condition
+from sources.access_logs.callers import Caller, Callers
 
 COMMAND = command_help(
     lazy("Check whether the old fleet is empty and may be removed"),
@@ -32,6 +33,7 @@ NOT_SEEN = lazy(
 )
 NO_BATCHES = lazy("Batches are not configured, so scheduled work of the old fleet was not checked.")
 RULES_TITLE = lazy("Rules that name its target groups")
+CALLERS_TITLE = lazy("Who still called it")
 CHANGES_TITLE = lazy("Requests after each weight change")
 NO_RULES = lazy("No rule names its target groups.")
 OBSTACLES: dict[ObstacleKind, LazyText] = {
@@ -145,6 +147,36 @@ def rule_rows(uses: Sequence[RuleUse]) -> list[tuple[str, ...]]:
         )
         for use in uses
     ]
+
+
+def callers_head() -> tuple[str, ...]:
+    return _("Client"), _("Protocol"), _("Target"), _("Requests"), _("Last request")
+
+
+def caller_rows(callers: Callers, migration: Migration, *, now: datetime) -> list[tuple[str, ...]]:
+    """Under `callers_head`, the most requests first."""
+    return [
+        (
+            caller.agent or _("without user agent"),
+            caller.type + (f" · {_opened_before(caller)}" if caller.opened_before else ""),
+            f"{caller.target_group} {caller.target}",
+            numbers.count(caller.requests),
+            times.clock_of(int(caller.last), migration.zone, now=now),
+        )
+        for caller in callers.callers
+    ]
+
+
+def _opened_before(caller: Caller) -> str:
+    text = _("{n} opened before the last weight change")
+    return text.format(n=numbers.count(caller.opened_before))
+
+
+def callers_note(callers: Callers, migration: Migration, *, now: datetime) -> str:
+    """Which log files, and how many requests of further clients."""
+    span = times.span(callers.window.starts_at, callers.window.ends_at, migration.zone, now=now)
+    read = _("From {n} log files of {span}.").format(n=numbers.count(callers.objects), span=span)
+    return f"{read} {_('{n} requests of others.').format(n=numbers.count(callers.others))}" if callers.others else read
 
 
 def purpose(command: RemovalCommand) -> str:

@@ -23,8 +23,12 @@ from domain.series import is_request_count
 from domain.window import HOUR_S, MINUTE_S, merge_windows
 from services.batches import BatchView
 from services.freshness import final_until
+from sources.access_logs.base import LogSource
+from sources.access_logs.callers import Callers, find_callers
+from sources.access_logs.filenames import FILE_INTERVAL_S
 
 MAX_RULES_AGE_S = 300  # they are read every 15 seconds, or every 75 with many migrations
+CALLERS_S = 600  # before the last request, and a file has five minutes
 BATCH_HISTORY_MINUTES = WEEK_S // MINUTE_S
 
 
@@ -56,6 +60,21 @@ def read_drain(
             jobs_complete=batches is None or batches.complete,
         )
     )
+
+
+def read_callers(source: LogSource | None, archive: Archive, drain: Drain) -> Callers | None:
+    """Who called the old fleet last, from the log files around the last request. None without logs, without such requests, and while they are due:
+
+    while a rule without a condition sends requests there. Raises ArchiveError.
+    """
+    late = [item for item in drain.obstacles if item.kind == "requests" and item.ts]
+    is_due = any(item.kind == "forwards" and item.rule and not item.rule.is_conditional for item in drain.obstacles)
+    if source is None or not late or is_due:
+        return None
+    last = max(item.ts or 0 for item in late)
+    window = Window(last // MINUTE_S * MINUTE_S - CALLERS_S, last // MINUTE_S * MINUTE_S).aligned(FILE_INTERVAL_S)
+    changed_at = max((change.ts for change in archive.events.weight_changes()), default=0)
+    return find_callers(source, tuple(item.subject for item in late), window, changed_at=changed_at)
 
 
 def _old_groups(

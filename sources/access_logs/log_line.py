@@ -8,10 +8,12 @@ from pathlib import Path
 
 from domain.route_templates import PATH_PARAMETERS, route_template
 from domain.trace_ids import TraceId, fields_of_header
+from domain.user_agents import agent_family
 from sources.access_logs.counter import GZIP_ERRORS, FileProblem, decompressed_chunks
 from sources.access_logs.lines import LineSplitter
 from sources.access_logs.repair import split_fields, valid_fields
 
+_AGENT = 13
 # Behind FIELDS of sources/access_logs/sql.py, by their names in AWS's table.
 _TRACE_ID, _CREATED, _ACTIONS, _ERROR_REASON = 17, 21, 22, 24
 _HEAD = re.compile(r"([^ ]*) [a-z]+://([^/ ?]*)")
@@ -19,12 +21,13 @@ _HEAD = re.compile(r"([^ ]*) [a-z]+://([^/ ?]*)")
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A request as the load balancer logged it. Neither the query string nor the client is kept.
+    """A request as the load balancer logged it. Neither the query string nor the client's address is kept.
 
     `ts`: when the load balancer generated the response, for a WebSocket when it was closed; `created`: when it received the request, None if the
     line is of before 2018 (epoch seconds). `target_group`, `target`: "" if the request was not forwarded. The statuses are None without a response.
     `request_s`, `target_s`, `response_s`: the request_, target_ and response_processing_time, None for -1. `type`: "h2", "wss", …
     `actions`: "forward", "redirect", "waf,forward", … `error_reason`: "" without one.
+    `agent`: the family of the user agent.
     """
 
     ts: float
@@ -43,6 +46,7 @@ class LogLine:
     response_s: float | None
     actions: str = ""
     error_reason: str = ""
+    agent: str = ""
 
 
 def find_lines(
@@ -55,10 +59,10 @@ def find_lines(
     lines = list[LogLine]()
     problem: FileProblem | None = None
     try:
-        for text in _texts_with(path, trace_id.text.encode()):
-            line = parse_line(text, trace_id, route_templates, load_balancer=load_balancer)
-            if line:
-                lines.append(line)
+        for text in lines_with(path, trace_id.text.encode()):
+            if _has_trace_id(text, trace_id):
+                line = parse_line(text, route_templates, load_balancer=load_balancer)
+                lines += [line] if line else []
     except EOFError:
         problem = "cut_off"
     except GZIP_ERRORS:
@@ -68,8 +72,8 @@ def find_lines(
     return tuple(lines), problem
 
 
-def _texts_with(path: Path, needle: bytes) -> Iterator[str]:
-    """The lines that contain `needle` anywhere."""
+def lines_with(path: Path, needle: bytes) -> Iterator[str]:
+    """The lines of a file that contain `needle`, which is in lower case, anywhere. Raises EOFError, GZIP_ERRORS and OSError at damage."""
     splitter = LineSplitter()
     with path.open("rb") as file:
         for chunk in decompressed_chunks(file):
@@ -85,16 +89,11 @@ def _texts_in(lines: bytes, needle: bytes) -> Iterator[str]:
                 yield line.decode("utf-8", "replace")
 
 
-def parse_line(
-    text: str, trace_id: TraceId, route_templates: Sequence[str] = (), *, load_balancer: str = ""
-) -> LogLine | None:
-    """The request of a line if its trace id is this one: what a client writes into its URL or user agent is not it. None also for a damaged line."""
+def parse_line(text: str, route_templates: Sequence[str] = (), *, load_balancer: str = "") -> LogLine | None:
+    """The request of a line; None for a damaged line, and for one of another load balancer, if one is given."""
     written = split_fields(text)
     fields = valid_fields(written)
-    if fields is None or len(written) <= _TRACE_ID or fields[2] not in (load_balancer or fields[2], "-"):
-        return None
-    header = fields_of_header(written[_TRACE_ID])
-    if trace_id.text not in (header.get("root"), header.get("self")):
+    if fields is None or fields[2] not in (load_balancer or fields[2], "-"):
         return None
     ts = _epoch_s(fields[1])
     if ts is None:
@@ -118,7 +117,14 @@ def parse_line(
         response_s=_seconds(fields[7]),
         actions="" if later[_ACTIONS] == "-" else later[_ACTIONS],
         error_reason="" if later[_ERROR_REASON] == "-" else later[_ERROR_REASON],
+        agent=agent_family(fields[_AGENT]),
     )
+
+
+def _has_trace_id(text: str, trace_id: TraceId) -> bool:
+    """Whether the trace id of a line is this one: what a client writes into its URL or user agent is not it."""
+    header = fields_of_header("".join(split_fields(text)[_TRACE_ID : _TRACE_ID + 1]))
+    return trace_id.text in (header.get("root"), header.get("self"))
 
 
 def _split_request(request: str) -> tuple[str, str, str]:

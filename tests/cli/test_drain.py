@@ -2,19 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from commands.shared import startup
-from domain import Migration
+from domain import Arn, Migration
 from domain.window import DAY_S, HOUR_S
+from sources.access_logs.filenames import file_name_prefix
 from sources.base import TrafficSnapshot
 from sources.demo.sources import DemoTraffic
 from tests.cli.conftest import ANCHOR, DENIED, NOW, json_output, lines, sources_at
 from tests.cli.conftest import run as run_command
+from tests.factories.access_log_lines import access_log_line
 from tests.factories.loopback_config import config_toml
 from tests.fakes.services import fake_services
 from tests.fakes.traffic_model import TargetGroupMinute
@@ -80,6 +82,20 @@ class EmptiedFleet:
         return {}
 
 
+def _write_log(load_balancer: str, end_s: int) -> str:
+    """Writes a file of five minutes with one request to photo-ec2. Returns its table of the configuration."""
+    arn, end = Arn.parse(load_balancer), datetime.fromtimestamp(end_s, UTC)
+    assert arn
+    line = access_log_line(time=f"{end - timedelta(minutes=1):%Y-%m-%dT%H:%M:%S}.000000Z", agent="okhttp/4.12")
+    line = line.replace("targetgroup/photo-ecs/", "targetgroup/photo-ec2/").replace(
+        "app/photo/50dc6c495c0c9188", arn.dimension
+    )
+    Path("logs").mkdir()
+    name = f"{file_name_prefix(arn)}{end:%Y%m%dT%H%MZ}_10.0.1.10_3c8d6a1b.log"
+    Path("logs", name).write_text(line, encoding="utf-8")
+    return '[access_logs]\npath = "logs"\n'
+
+
 class TestEmptied:
     @pytest.fixture(autouse=True)
     def _workspace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +103,13 @@ class TestEmptied:
         monkeypatch.setattr(startup, "now", lambda: datetime.fromtimestamp(HOUR + 1800, UTC))
 
     def drained(
-        self, monkeypatch: pytest.MonkeyPatch, model: EmptiedFleet, *, ec2: int = 0, header_rule: bool = False
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        model: EmptiedFleet,
+        *,
+        ec2: int = 0,
+        header_rule: bool = False,
+        log_end: int = 0,
     ) -> dict[str, list[dict[str, str]]]:
         with fake_services(model) as services:
             for name, value in services.environment.items():
@@ -96,7 +118,10 @@ class TestEmptied:
             balancer.set_weights({"photo-ec2": ec2, "photo-ecs": 100})
             if header_rule:
                 balancer.add_header_rule("X-Old", "1", "photo-ec2")
-            text = config_toml(balancer.load_balancer, balancer.groups, archive="archive.db", backfill=False)
+            logs = _write_log(balancer.load_balancer, log_end) if log_end else ""
+            text = config_toml(
+                balancer.load_balancer, balancer.groups, archive="archive.db", backfill=False, extra_tables=logs
+            )
             Path("migration.toml").write_text(text, encoding="utf-8")
             output: dict[str, list[dict[str, str]]] = json_output(run("--json"))
             return output
@@ -111,6 +136,12 @@ class TestEmptied:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         output = self.drained(monkeypatch, EmptiedFleet(HOUR - HOUR_S, HOUR - DAY_S), ec2=1, header_rule=True)
+        assert output["callers"] is None
         assert (output["verdict"], kinds(output)) == ("not_safe", ["forwards", "forwards", "requests"])
         last_request = f"{datetime.fromtimestamp(HOUR - HOUR_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
         assert output["obstacles"][2]["ts"] == output["groups"][0]["last_request"] == last_request
+
+    def test_who_still_calls_is_in_the_log_files_before_the_last_request(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        output = self.drained(monkeypatch, EmptiedFleet(HOUR - HOUR_S, HOUR - DAY_S), log_end=HOUR - HOUR_S)
+        assert kinds(output) == ["requests"]
+        assert [(item["agent"], item["requests"]) for item in output["callers"]] == [("okhttp", 1)]

@@ -23,6 +23,7 @@ from collector.access_log_ingest import IngestProgress, IngestState
 from domain import Window, utc_now
 from domain.trace import current_reference
 from sources.base import Problem
+from sources.demo.sources import DemoTraffic, program_anchor
 from tests.factories.demo_app import demo_app
 from ui import app_context, controls, layout
 from ui.app_context import AppContexts
@@ -356,3 +357,24 @@ def refresh_s(test: AppTest) -> float:
 
 def chart_texts(test: AppTest) -> str:
     return " ".join(chart.proto.bytes.decode() for chart in test.get("bidi_component") if chart.proto.bytes)
+
+
+@pytest.mark.parametrize(("share", "is_shown"), [(99, False), (100, True)])
+def test_live_states_whether_the_old_fleet_is_empty_once_the_new_one_has_all_traffic(
+    share: int, is_shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events, now = app_context.get_app_context().archive.events, int(utc_now().timestamp())
+    traffic = DemoTraffic(anchor=program_anchor()).traffic_at(now)
+    weights = {"baseline": 100 - share, "canary": share}
+    rules = tuple(
+        replace(rule, shares=tuple(replace(item, weight=weights.pop(item.fleet, 0)) for item in rule.shares))
+        if rule.arn == traffic.split_arn
+        else rule
+        for rule in traffic.rules
+    )
+    monkeypatch.setattr(events, "latest_traffic", lambda: (replace(traffic, rules=rules), now))
+    shown = [text for text in texts(open_page("live", {})) if "class='drain" in text]
+    assert bool(shown) == is_shown
+    assert all(
+        "Not safe to remove EC2. photo-ec2: " in text and "requests in the required time" in text for text in shown
+    )

@@ -72,6 +72,7 @@ def test_the_line_has_the_fleet_the_target_both_statuses_and_the_three_times(tmp
         target_s=None,
         response_s=0.0,
         actions="forward",
+        agent="Mozilla",
     )
 
 

@@ -4,6 +4,7 @@ import errno
 import gzip
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -187,6 +188,27 @@ class TestDownload:
         assert isinstance(path, Path) and path.read_bytes() == content
         assert fake_s3.downloads()[0].endswith("bytes=1234-")
         assert [path.name for path in folder.iterdir()] == [name]
+
+    def test_partial_file_of_the_whole_size_is_not_taken_for_it(self, fake_s3: FakeS3, tmp_path: Path) -> None:
+        content = gzip.compress(make_lines(2000).encode(), 0)
+        key = fake_s3.put_log(fake_s3.log_key(end_of_file(5)), content)
+        logs = S3Logs(fake_s3.aws, LogFileCache(tmp_path, 10**7))
+        (tmp_path / f"{key.rpartition('/')[2]}.part").write_bytes(b"x" * len(content))
+        (file,) = logs.files(HOUR).files
+        fake_s3.denied_paths.add(key)
+        assert isinstance(logs.download(file), Problem)
+        fake_s3.denied_paths.clear()
+        path = logs.download(file)
+        assert isinstance(path, Path) and path.read_bytes() == content
+
+    def test_two_threads_download_a_file_once(self, fake_s3: FakeS3, logs: S3Logs) -> None:
+        content = gzip.compress(make_lines(2000).encode(), 0)
+        fake_s3.put_log(fake_s3.log_key(end_of_file(5)), content)
+        (file,) = logs.files(HOUR).files
+        with ThreadPoolExecutor(4) as threads:
+            paths = list(threads.map(logs.download, [file] * 4))
+        assert [isinstance(path, Path) and path.read_bytes() == content for path in paths] == [True] * 4
+        assert len(fake_s3.downloads()) == 1
 
     def test_denied_object_does_not_affect_the_others(self, fake_s3: FakeS3, logs: S3Logs, tmp_path: Path) -> None:
         fake_s3.put_log(fake_s3.log_key(end_of_file(5)), make_lines(3))

@@ -10,11 +10,11 @@ from archive import Archive, MetricsResult
 from domain import FLEETS, Criterion, FleetName, Migration, Series, Window
 from domain.frame import concat_frames
 from domain.series import is_request_count
-from domain.window import HOUR_S
-from services.freshness import provisional_from
+from domain.window import HOUR_S, MINUTE_S
 from sources.base import MetricSource
 
 SILENT_S = HOUR_S
+MAX_POLL_DELAY_S = 5 * MINUTE_S  # newer minutes may not have been polled since they are final
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,11 @@ def source_names(series: Iterable[Series]) -> list[str]:
 def silent_criteria(
     archive: Archive, migration: Migration, source: str, *, now: datetime
 ) -> tuple[SilentCriterion, ...]:
-    """The criteria without a final value in the last hour, of fleets with requests in `source` or with values of another criterion then.
+    """The criteria without a final value in an hour that was polled, of fleets with requests in `source` or with values of another criterion then.
 
     None while all of their source is unanswered, which is a problem of that source. Raises ArchiveError.
     """
-    until = provisional_from(migration, now.timestamp())
+    until = int(now.timestamp()) // MINUTE_S * MINUTE_S - migration.settle_minutes * MINUTE_S - MAX_POLL_DELAY_S
     window = Window(until - SILENT_S, until)
     sides = {
         SilentCriterion(criterion, fleet): archive.metrics.read(

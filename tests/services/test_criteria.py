@@ -171,7 +171,7 @@ def test_a_metric_that_was_renamed_is_silent(
     if not mackerel.points["photo"]["upload.ecs"]:
         del mackerel.points["photo"]["upload.ecs"]  # the API has no such metric
     poll(archive, sources)
-    silent = silent_criteria(archive, migration, "mackerel", now=NOW)
+    silent = silent_criteria(archive, migration, "mackerel", now=NOW + timedelta(minutes=2))
     assert silent == ((SilentCriterion(migration.own_criteria[0], "canary"),) if is_silent else ())
 
 

@@ -107,6 +107,7 @@ class Deployment:
     ended: int | None = None
     creator: str = ""
     configuration: str = ""  # CodeDeployDefault.ECSAllAtOnce, or ECS's strategy
+    commit: str = ""  # a tag of the new task definition
     shift: PlannedShift | None = None  # of `configuration`; None: rolling, or unknown
     task_definition: str = ""
     previous_task_definition: str = ""
@@ -144,6 +145,7 @@ class Deployment:
             task_sets=(*task_sets, *known.values()),
             task_definition=self.task_definition or before.task_definition,
             previous_task_definition=self.previous_task_definition or before.previous_task_definition,
+            commit=self.commit or before.commit,
         )
 
 

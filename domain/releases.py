@@ -12,12 +12,13 @@ from domain.series import FleetName
 ReleaseIssue = Literal["no_load_balancer", "not_parallel", "unknown_group", "revisions_unread"]
 # Why the first hour after a rolling update is not compared with that after the release before.
 HoursIssue = Literal["running", "no_release_before", "no_time_between", "other_weights"]
+_COMMIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _TAG = re.compile(r"[^/]*:([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What one side of a release runs. `target_group`: its name; "" if none is known. `tag`: of the first image that has one.
+    """What one side of a release runs. `target_group`: its name; "" if none is known. `tag`: the configured one, or that of the first image that has one.
 
     `commit_url`: an https URL, or "". Other texts are external: escape them.
     """
@@ -70,15 +71,17 @@ def revisions(deployment: Deployment, commit_url: str = "") -> tuple[Revision, R
     old.sort(key=lambda task_set: task_set.target_group in ("", target))  # there may be several old ones
     return (
         _revision(old, deployment.previous_task_definition, commit_url),
-        _revision(new, deployment.task_definition, commit_url),
+        _revision(new, deployment.task_definition, commit_url, deployment.commit),
     )
 
 
-def _revision(task_sets: Sequence[TaskSet], task_definition: str, commit_url: str) -> Revision:
+def _revision(task_sets: Sequence[TaskSet], task_definition: str, commit_url: str, commit: str = "") -> Revision:
+    """`commit`: instead of the tag of an image, if it may be one."""
     if not task_sets:
         return Revision(task_definition, "")
     task_set = task_sets[0]
-    tag = next(filter(None, map(image_tag, task_set.container_images)), "")
+    tags = (commit if _COMMIT.fullmatch(commit) else "", *map(image_tag, task_set.container_images))
+    tag = next(filter(None, tags), "")
     url = commit_url.replace("{tag}", tag) if tag else ""
     return Revision(
         task_set.task_definition or task_definition, task_set.target_group, task_set.container_images, tag, url

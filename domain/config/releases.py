@@ -15,12 +15,14 @@ class Releases(ConfigTable):
     """The ECS `service` ("": of the fleet canary), and the pair of `target_groups` (ARNs) between which its deployments shift the traffic.
 
     `codedeploy`: its deployment group, without [fleets]. `commit_url`: a link with {tag}, the tag of an image.
+    `commit_tag`: a tag of task definitions whose value is used instead.
     """
 
     service: Pair = ""
     codedeploy: Pair = ""
     target_groups: tuple[str, ...] = ()
     commit_url: str = ""
+    commit_tag: str = ""
 
     @field_validator("target_groups")
     @classmethod

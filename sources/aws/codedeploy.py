@@ -10,6 +10,7 @@ from domain.deployments import Deployment, PlannedShift, Stage, TaskSet, Traffic
 from domain.window import MINUTE_S
 from sources.aws.calls import ApiSession, ClientProvider, Operation
 from sources.aws.client import aws_of
+from sources.aws.commit_tags import CommitTags
 from sources.aws.console import console_url
 from sources.aws.deployments import (
     MAX_DETAILED,
@@ -52,6 +53,8 @@ class CodeDeploy(DeploymentSource):
         aws = aws_of(migration, "CodeDeploy")
         self._ecs = ClientProvider("ecs", aws, ecs_client)
         self._reads_images = bool(migration.releases and migration.releases.commit_url)
+        key = migration.releases.commit_tag if migration.releases else ""
+        self._commit_tags = CommitTags(key, SOURCE, self._ecs)
         self._services = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
         targets = {fleet: migration.fleets[fleet].codedeploy for fleet in FLEETS}
         super().__init__(aws, targets, clock, client, looks_back=migration.release is None)
@@ -60,6 +63,7 @@ class CodeDeploy(DeploymentSource):
         self._finished: dict[str, Deployment] = {}  # by ID
         self._task_definitions: dict[str, str] = {}  # by the AppSpec's SHA-256
         self._images: dict[str, tuple[str, ...]] = {}  # by task definition
+        self._commit_tags.clear()
 
     def _fetch_target(self, session: ApiSession, target: DeploymentTarget, window: Window) -> None:
         application, group = target.name.split("/")
@@ -100,7 +104,8 @@ class CodeDeploy(DeploymentSource):
             "BatchGetDeploymentTargets", about=deployment.id, deploymentId=deployment.id, targetIds=[target_id]
         )
         images = self._images_of(session, deployment.task_definition) if self._reads_images else ()
-        return add_targets(deployment, targets, images)
+        commit = self._commit_tags.commit_of(session, deployment.task_definition)
+        return replace(add_targets(deployment, targets, images), commit=commit)
 
     def _images_of(self, session: ApiSession, task_definition: str) -> tuple[str, ...]:
         if task_definition and task_definition not in self._images:

@@ -18,8 +18,9 @@ from domain.deployments import (
     Wait,
     newest_first,
 )
-from sources.aws.calls import ApiSession, Operation
+from sources.aws.calls import ApiSession, ClientProvider, Operation
 from sources.aws.client import aws_of
+from sources.aws.commit_tags import MAX_DEPLOYMENTS, CommitTags
 from sources.aws.console import console_url
 from sources.aws.deployments import DeploymentSource, DeploymentTarget, earliest_start, epoch_seconds, latest_start
 from sources.aws.load_balancer import target_group_name
@@ -48,13 +49,16 @@ class Ecs(DeploymentSource):
 
     def __init__(self, migration: Migration, *, clock: Clock = utc_now, client: Any = None) -> None:
         targets = {fleet: migration.fleets[fleet].ecs_service for fleet in FLEETS}
-        super().__init__(aws_of(migration, "ECS"), targets, clock, client, looks_back=migration.release is None)
+        aws, key = aws_of(migration, "ECS"), migration.releases.commit_tag if migration.releases else ""
+        self._commit_tags = CommitTags(key, SOURCE, ClientProvider("ecs", aws, client))
+        super().__init__(aws, targets, clock, client, looks_back=migration.release is None)
 
     def _clear_cache(self) -> None:
         # By ARN.
         self._images: dict[str, tuple[str, ...]] = {}
         self._revisions: dict[str, Mapping[str, Any]] = {}
         self._finished: dict[str, Deployment] = {}
+        self._commit_tags.clear()
 
     def _fetch_target(self, session: ApiSession, target: DeploymentTarget, window: Window) -> None:
         cluster, service_name = target.name.split("/")
@@ -106,7 +110,11 @@ class Ecs(DeploymentSource):
         }
         if not session.has_failed("DescribeServiceRevisions"):
             self._finished |= {arn: deployment for arn, deployment in deployments.items() if not deployment.running}
-        return sorted(deployments.values(), key=newest_first)
+        newest = sorted(deployments.values(), key=newest_first)
+        return [*(self._with_commit(session, item) for item in newest[:MAX_DEPLOYMENTS]), *newest[MAX_DEPLOYMENTS:]]
+
+    def _with_commit(self, session: ApiSession, deployment: Deployment) -> Deployment:
+        return replace(deployment, commit=self._commit_tags.commit_of(session, deployment.task_definition))
 
     def _images_of(self, session: ApiSession, arn: str) -> tuple[str, ...]:
         if arn and arn not in self._images:

@@ -141,6 +141,7 @@ class FakeDeployments(LoopbackServer):
         self.service_deployments: list[dict[str, Any]] = []  # ECS's own
         self.service_revisions: list[dict[str, Any]] = []
         self.images: dict[int, list[str]] = {}  # revision of the task definition → images
+        self.tags: dict[int, dict[str, str]] = {}  # revision of the task definition → its tags
         self.application_exists = True
         self.target_group_pair, self.listener = (BLUE, GREEN), LISTENER
         self.page_size = 100
@@ -196,7 +197,10 @@ class FakeDeployments(LoopbackServer):
     def _describe_task_definition(self, request: dict[str, Any]) -> dict[str, Any]:
         revision = int(request["taskDefinition"].rpartition(":")[2])
         containers = [{"name": "web", "image": image} for image in self.images.get(revision, ())]
-        return {"taskDefinition": {"taskDefinitionArn": request["taskDefinition"], "containerDefinitions": containers}}
+        payload = {"taskDefinitionArn": request["taskDefinition"], "containerDefinitions": containers}
+        tags = self.tags.get(revision, {}) if "TAGS" in request.get("include", ()) else {}
+        listed = [{"key": key, "value": value} for key, value in tags.items()]
+        return {"taskDefinition": payload, "tags": listed}
 
     def _list_service_deployments(self, request: dict[str, Any]) -> dict[str, Any]:
         keys = ("serviceDeploymentArn", "serviceArn", "createdAt", "status")

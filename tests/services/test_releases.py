@@ -15,7 +15,7 @@ from domain import Series, Window
 from domain.config.loader import parse_tables
 from domain.deployments import Deployment, TaskSet
 from domain.frame import empty_frame
-from domain.releases import image_tag
+from domain.releases import image_tag, revisions
 from messages.releases import same_weight
 from reports.releases import not_judged
 from services.releases import (
@@ -357,6 +357,18 @@ def test_what_was_not_read_of_the_hour_before_is_moved_with_it() -> None:
     renamed = replace(series, fleet="baseline")
     assert moved.unknown == {renamed: (Window(3660, 3720), Window(3900, 3960))}
     assert moved.requests == {renamed: RequestCoverage(unanswered=(Window(3660, 3720),), failed=(Window(3900, 3960),))}
+
+
+@pytest.mark.parametrize(
+    ("value", "tag"),
+    [("1a2b3c4", "1a2b3c4"), ("", "sha-43"), ("../../evil?", "sha-43"), ("a b", "sha-43"), ("-x", "sha-43")],
+)
+def test_the_commit_is_the_configured_tag_if_it_may_be_one(released: ReleasedService, value: str, tag: str) -> None:
+    released.poll_deployments()
+    deployment = replace(released.archive.events.deployments()[0], commit=value)
+    old, new = revisions(deployment, "https://github.com/example/photo/commit/{tag}")
+    assert (new.tag, new.commit_url) == (tag, f"https://github.com/example/photo/commit/{tag}")
+    assert old.tag == "sha-42"
 
 
 @pytest.mark.parametrize(

@@ -348,6 +348,11 @@ def test_images_are_read_for_links_to_commits(server: FakeDeployments) -> None:
     assert (new.task_definition, new.target_group) == ("web:42", GREEN)
     assert (new.tag, new.commit_url) == ("1a2b3c", "https://example.com/photo/1a2b3c")
 
+    server.tags = {42: {"git-commit": "9f8e7d6"}}
+    releases = Releases(commit_url="https://example.com/photo/{tag}", commit_tag="git-commit")
+    tagged = CodeDeploy(migration.model_copy(update={"releases": releases}), clock=clock, **clients).events(HOUR)
+    assert [item.commit for item in tagged.deployments if item.task_definition == "web:42"] == ["9f8e7d6"]
+
     server.calls.clear()
     CodeDeploy(migration, clock=clock, **clients).events(HOUR)
     assert "DescribeTaskDefinition" not in server.calls

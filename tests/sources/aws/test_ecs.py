@@ -7,6 +7,7 @@ import pytest
 from botocore.stub import Stubber
 
 from domain import Window
+from domain.config.releases import Releases
 from domain.deployments import EcsService, PlannedShift, ServiceEvent, TimeoutAction, TrafficRoute, Wait
 from sources.aws.ecs import Ecs
 from sources.base import Events
@@ -355,3 +356,20 @@ def test_the_shift_is_that_of_the_strategy(
 ) -> None:
     add_canary(server, deploymentConfiguration=configuration)
     assert create_source(server).events(HOUR).deployments[0].shift == shift
+
+
+def test_the_commit_is_a_tag_of_the_task_definition_which_is_read_once(server: FakeDeployments) -> None:
+    add_canary(server)
+    server.tags = {42: {"team": "photo", "git-commit": "1a2b3c4"}}
+    migration = deployments_migration().model_copy(update={"releases": Releases(commit_tag="git-commit")})
+    source = Ecs(migration, clock=clock, client=no_retry_client("ecs", server.url))
+    server.errors = {"DescribeTaskDefinition": (400, "AccessDeniedException", "not authorized")}
+    events = source.events(HOUR)
+    assert ([item.commit for item in events.deployments], events.complete) == ([""], True)
+    assert [problem.operation for problem in events.problems] == ["ecs:DescribeTaskDefinition"]
+    server.errors = {}
+    for _poll in range(2):
+        assert [item.commit for item in source.events(HOUR).deployments] == ["1a2b3c4"]
+    tagged = [request for name, request in server.requests if request.get("include") == ["TAGS"]]
+    assert [request["taskDefinition"] for request in tagged] == ["web:42"] * 2, "once after it was denied"
+    assert [item.commit for item in create_source(server).events(HOUR).deployments] == [""], "not configured"

@@ -8,7 +8,7 @@ from domain import Criterion, FleetName, Window
 from domain.decision import gate_criteria
 from domain.window import HOUR_S
 from messages import fleet_requests, numbers, times
-from messages.i18n import _
+from messages.i18n import _, lazy
 
 # Shapes, so that verdicts do not differ by colour alone.
 SIGNS: dict[Verdict, str] = {
@@ -39,6 +39,12 @@ def metric(criterion: Criterion) -> str:
     return {"error_rate": _("error rate"), "unanswered_rate": _("no response"), "target_5xx_rate": _("target 5xx")}.get(
         criterion.metric, criterion.metric.removeprefix("latency_")
     )
+
+
+EXPRESSIONS = lazy(
+    "Mackerel expressions are evaluated here, by minute: no point is a gap, not 0; diff and divide have a gap if either side has one, and for "
+    "a division by zero; sum, avg, max and min use the series that have a value; a role has the hosts that are in it now."
+)
 
 
 def method_of(criterion: Criterion) -> str:

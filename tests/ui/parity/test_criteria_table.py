@@ -6,7 +6,9 @@ import pytest
 
 from analysis import CriterionVerdict, Judgement
 from analysis.parity.verdicts import DEFAULT_CRITERIA, close_judgement
+from domain import Criterion
 from tests.factories.archives import MIGRATION
+from tests.factories.config_issues import CPU, own_table
 from tests.factories.html import ParsedHtml
 from ui.verdicts import criteria_table
 
@@ -27,6 +29,18 @@ UNDECIDED = CriterionVerdict(ERRORS, "undecided", "inconclusive", minutes_to_dec
 def test_what_is_still_needed_is_what_the_cli_says(judgement: Judgement, expected: str) -> None:
     text = " ".join(ParsedHtml(str(criteria_table(MIGRATION, judgement))).text.split())
     assert text.endswith(expected)
+
+
+@pytest.mark.parametrize(("source", "is_said"), [("mackerel", True), ("cloudwatch", False)])
+def test_the_rules_of_expressions_are_said_once_if_there_is_one(source: str, is_said: bool) -> None:
+    query = CPU if source == "cloudwatch" else "service(photo, a)"
+    names = ("uploads", "mails")
+    criteria = [
+        Criterion.model_validate(own_table(name=name, source=source, baseline=query, canary=query)) for name in names
+    ]
+    judgement = Judgement("undecided", tuple(replace(UNDECIDED, criterion=criterion) for criterion in criteria))
+    text = " ".join(ParsedHtml(str(criteria_table(MIGRATION, judgement))).text.split())
+    assert text.count("no point is a gap, not 0; diff and divide have a gap if either side has one") == int(is_said)
 
 
 def test_routes_are_the_last_row_and_gate_criteria_are_marked() -> None:

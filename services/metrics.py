@@ -21,10 +21,11 @@ from archive.status import size_bytes
 from domain import Clock, Migration, utc_now
 from domain.decision import EXIT_CODES
 from domain.durations import DurationHistogram
+from services.channels import ChannelReport, archived_reports
 from services.recorded_decision import GateState, parse_body, read_state, why_unusable
 from sources.base import ANSWERING_STATES
 
-# By name: what it is, and its labels. What else a migration records, such as notifications, gets its rows here, and a function beside `_add_sources`.
+# By name: what it is, and its labels.
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "migration_decision": (
         "1 for the decision that the gate answers with now, 0 for the others.",
@@ -52,6 +53,16 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "migration_source_problems": (
         "Problems that the last poll found, by kind.",
         ("migration", "source", "role", "kind"),
+    ),
+    "migration_notifications_failing": (
+        "1 if the last attempt to send to the channel failed, or a message was given up in the last day.",
+        ("migration", "channel"),
+    ),
+    "migration_notifications_waiting": ("Messages that are to be sent.", ("migration", "channel")),
+    "migration_notifications_given_up": ("Messages that were given up in the last day.", ("migration", "channel")),
+    "migration_notification_last_sent_timestamp_seconds": (
+        "When a message was last sent to the channel.",
+        ("migration", "channel"),
     ),
     "migration_archive_readable": ("1 while the archive can be read.", ("migration",)),
     "migration_archive_size_bytes": ("Size of the SQLite file with its log, or of the tables in PostgreSQL.", ()),
@@ -119,10 +130,11 @@ class RecordedState(Collector):
         self._targets, self._viewers, self._clock = targets, viewers, clock
 
     def collect(self) -> Iterator[Metric]:
-        families, targets, now = _Families(), tuple(self._targets()), self._clock().timestamp()
+        families, targets, now = _Families(), tuple(self._targets()), self._clock()
         for target in targets:
             if not target.migration.is_release_board:
-                _add_decision(families, target, now)
+                _add_decision(families, target, now.timestamp())
+            _add_notifications(families, target, now)
             _add_sources(families, target)
         if targets:
             with suppress(ArchiveError):  # migration_archive_readable says so
@@ -156,6 +168,20 @@ def _add_decision(families: _Families, target: MetricsTarget, now: float) -> Non
         families.set("migration_configured_share_ratio", share, slug, fleet)
     for fleet, share in content.get("observed", {}).items():
         families.set("migration_observed_share_ratio", share, slug, fleet)
+
+
+def _add_notifications(families: _Families, target: MetricsTarget, now: datetime) -> None:
+    reports: Sequence[ChannelReport] = ()
+    with suppress(ArchiveError):
+        reports = archived_reports(target.archive, target.migration, now)
+    for report in reports:
+        labels = (target.migration.slug, report.channel)
+        families.set("migration_notifications_failing", float(report.problem is not None), *labels)
+        state = report.state
+        families.set("migration_notifications_waiting", state.waiting if state else 0, *labels)
+        families.set("migration_notifications_given_up", state.failed if state else 0, *labels)
+        if state and state.last_sent_at is not None:
+            families.set("migration_notification_last_sent_timestamp_seconds", state.last_sent_at, *labels)
 
 
 def _add_sources(families: _Families, target: MetricsTarget) -> None:

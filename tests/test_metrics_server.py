@@ -25,7 +25,7 @@ def test_the_recorded_state_is_scraped(server: GateServer) -> None:
     assert reply.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     families = {family.name: family.samples for family in parse(reply.body.decode())}
     polled = {"migration_configured_share_ratio", "migration_data_until_timestamp_seconds"}  # by and by
-    polled |= {name for name in GAUGES if name.startswith("migration_source_")}
+    polled |= {name for name in GAUGES if name.startswith(("migration_source_", "migration_notification"))}
     assert {*GAUGES, POLLS, "process_resident_memory_bytes"} - polled <= set(families)
     decided = [sample.labels for sample in families["migration_decision"] if sample.value]
     assert decided == [{"migration": server.slug, "phase": "1", "decision": "roll_back"}]

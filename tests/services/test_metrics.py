@@ -15,6 +15,7 @@ from archive import Archive, ArchiveError, SourceState
 from archive.decisions import RecordedDecision
 from collector.polling import PollTask
 from domain import Migration
+from domain.config.notify import Notify
 from services import metrics
 from services.metrics import GAUGES, POLLS, POLLS_LABELS, RecordedState, Scrape, metrics_registry
 from sources.base import Problem, TrafficSnapshot
@@ -155,6 +156,29 @@ def test_sources(target: Target) -> None:
     assert found["migration_source_up"] == {(SLUG, "cloudwatch", "metrics"): 1, (SLUG, "alb", "traffic"): 0}
     assert found["migration_source_last_success_timestamp_seconds"] == {(SLUG, "cloudwatch", "metrics"): NOW_S - 20}
     assert found["migration_source_problems"] == {(SLUG, "alb", "traffic", "denied"): 2}
+
+
+def test_notifications(target: Target) -> None:
+    notify = Notify(
+        dashboard_url="https://dashboard.example.com",
+        slack="SLACK_URL",
+        webhook="HOOK_URL",
+        webhook_secret="HOOK_SECRET",
+    )
+    target.migration = MIGRATION.model_copy(update={"notify": notify})
+    outbox = target.archive.notifications
+    for key in ("first", "second", "third"):
+        outbox.enqueue({"slack": key}, key=key, now=NOW_S - 60)
+    refused = Problem("bad_request", "slack", "POST", detail="no_service")
+    for outcome, problem in (("sent", None), ("refused", refused)):
+        claim = outbox.claim_next("slack", claim_s=60, now=NOW_S - 50)
+        assert claim and outbox.finish(claim, outcome, problem, now=NOW_S - 50)  # type: ignore[arg-type]
+    found = scrape(target)
+    assert found["migration_notifications_failing"] == {(SLUG, "slack"): 1, (SLUG, "webhook"): 0}
+    assert found["migration_notifications_waiting"] == {(SLUG, "slack"): 1, (SLUG, "webhook"): 0}
+    assert found["migration_notifications_given_up"] == {(SLUG, "slack"): 1, (SLUG, "webhook"): 0}
+    assert found["migration_notification_last_sent_timestamp_seconds"] == {(SLUG, "slack"): NOW_S - 50}
+    assert "migration_notifications_failing" not in scrape(replace(target, migration=MIGRATION))
 
 
 def test_polls_of_one_source_and_role_are_one_histogram(target: Target) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.text import Text
 
 from archive.notifications import ChannelState
 from commands.shared import startup
@@ -60,12 +61,10 @@ def notify_table(
 ) -> RenderableType:
     parts: list[RenderableType] = [title(migration)]
     for report in reports:
-        style = BAD if report.problem else GOOD
+        sign = ("✘", BAD) if report.problem else ("✔", GOOD)
         words = str(text.TEST_SENT) if is_test and not report.problem else channel_words(report, now)
-        line = plain("✘  " if report.problem else "✔  ", style)
-        parts.append(
-            line.append_text(plain(f"{states.source_name(report.channel)}  ")).append_text(plain(words, FAINT))
-        )
+        line = Text.assemble(sign, "  ", states.source_name(report.channel), "  ")
+        parts.append(line.append_text(plain(words, FAINT)))
         parts += [Padding(lines, (0, 0, 0, 4)) for lines in problem_lines(_problems(report))]
     if not reports:
         parts.append(plain(str(text.NO_CHANNELS)))

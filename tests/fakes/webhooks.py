@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -81,6 +82,10 @@ class FakeReceiver(LoopbackServer):
         if answer.hang:
             self._released.wait()
             return
+        with suppress(ConnectionError):  # the sender was killed
+            self._send(handler, answer)
+
+    def _send(self, handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         handler.send_response(answer.status)
         for name, value in (answer.headers or {}).items():
             handler.send_header(name, value)

@@ -1,9 +1,11 @@
 """The list of sources on the Live page."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from archive import MetricsResult, SourceState
 from domain import Window, empty_frame
+from domain.config.notify import Notify
 from sources.base import Events, Problem, TrafficSnapshot, health_state
 from tests.factories.app_context import NOW
 from tests.factories.html import EVIL, ParsedHtml
@@ -56,3 +58,19 @@ def test_supplementary_source_without_permission_is_a_note(
     row = next(part for part in rendered[0].split("<tr>") if part.startswith("<th scope='row'>CloudTrail</th>"))
     assert "<span class='note'>access denied" in row and "'bad'" not in row
     assert "Allow `cloudtrail:LookupEvents` in the IAM policy" in row
+
+
+def test_the_channels_are_among_the_sources(build_app: Callable[..., AppContext], rendered: list[str]) -> None:
+    app = build_app()
+    notify = Notify(dashboard_url="https://dashboard.example.com", slack="A", webhook="B", webhook_secret="C")
+    app = replace(app, migration=app.migration.model_copy(update={"notify": notify}))
+    store = app.archive.notifications
+    store.enqueue({"slack": "b"}, key="k", now=NOW_S)
+    claim = store.claim_next("slack", claim_s=60, now=NOW_S)
+    assert claim
+    store.retry(claim, Problem("denied", "slack", "POST", "", f"403 {EVIL}"), in_s=60, now=NOW_S)
+    sources_section(app, "cloudwatch", NO_DATA, NOW)
+    html = ParsedHtml(rendered[0])
+    assert "x-evil" not in html.tags
+    assert "Notifications: Slackunavailablenothing sent yet · 1 message waiting" in html.text
+    assert "Notifications: WebhookOKnothing sent yet" in html.text

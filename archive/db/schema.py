@@ -13,7 +13,7 @@ from archive.db import migrations
 from archive.db.engine import transaction
 from archive.db.errors import ArchiveError
 
-SCHEMA_VERSION = 14  # the number of the newest migration
+SCHEMA_VERSION = 15  # the number of the newest migration
 METADATA = sa.MetaData()
 
 

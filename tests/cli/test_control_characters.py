@@ -87,6 +87,9 @@ COMMANDS = (
     "import mackerel",
     "next",
     "releases",
+    "notify",
+    "trace 1-68000000-012345678901234567890123",
+    "drain",
 )
 
 

@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping
 
-from analysis.endpoints.answers import Finding, ShareRow, SizeRow
+from analysis.endpoints.answers import PROTOCOL_MARGIN, SIZE_MARGIN, STATUS_MARGIN, Finding, ShareRow, SizeRow
 from analysis.endpoints.why import Common, Side, Why
 from domain import FLEETS, FleetName
 from messages import numbers
 from messages.i18n import LazyText, _, lazy
 
 ANSWERS_TITLE = lazy("What was answered")
-ANSWERS_NOTE = lazy(
-    "Mean size of the responses, headers included and as sent, by method and status; shares of each status and protocol. A finding is a difference "
-    "that surely exceeds {size}% of the size, {status} pp of a status, or {protocol} pp of a protocol. It does not change the verdict."
-)
+DIFFERS_ON_PURPOSE = lazy("Not judged: its answers differ on purpose (answers_differ).")
+FINDING = lazy("finding")
 NO_FINDING = lazy("No difference in size, status or protocol beyond the margins.")
 WHY_TITLE = lazy("Look here first")
 NOTHING_IN_COMMON = lazy("No value stands out.")
-ZONES_UNKNOWN = lazy("The availability zone is not known: add the targets' subnets to `zones` in [access_logs].")
+ZONES_UNKNOWN = lazy("The availability zone is not known: add the targets' subnets to zones in [access_logs].")
 
 TRAITS: Mapping[str, LazyText] = {
     "target": lazy("target"),
@@ -37,6 +35,21 @@ LONG_TIMES: Mapping[str, LazyText] = {
     "no_answer": lazy("no response from the target"),
     "none": lazy("none ≥ 0.1 s"),
 }
+
+
+def answers_note() -> str:
+    return _(
+        "Mean size of the responses, headers included and as sent, by method and status; shares of each status and protocol. A finding is a "
+        "difference that surely exceeds {size} of the size, {status} of a status, or {protocol} of a protocol. It does not change the verdict."
+    ).format(
+        size=f"{SIZE_MARGIN.value:g}%", status=f"{STATUS_MARGIN.value:g} pp", protocol=f"{PROTOCOL_MARGIN.value:g} pp"
+    )
+
+
+def requests(row: SizeRow | ShareRow) -> str:
+    """ "1,200 and 1,180 requests"."""
+    baseline, canary = (numbers.count(row.requests[fleet]) for fleet in FLEETS)
+    return _("{b} and {c} requests").format(b=baseline, c=canary)
 
 
 def answers_head(labels: Mapping[FleetName, str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from messages import numbers, times
 from reports.endpoints_csv import routes_csv
 from reports.formats import slug
 from services.endpoints import EndpointsView
+from services.log_details import LogDetails
 from ui import layout
 from ui.app_context import AppContext, get_app_context
 from ui.chart_payload import chart_payload
@@ -30,7 +31,7 @@ from ui.controls import (
     set_query,
     window_control,
 )
-from ui.endpoints import ingest_progress, route, table, trace, view
+from ui.endpoints import details, ingest_progress, route, table, trace, view
 from ui.endpoints.latency import heatmap_section
 from ui.endpoints.url import (
     DEFAULT_WINDOW,
@@ -103,11 +104,12 @@ def _results(app: AppContext, params: EndpointsParams, window: Window, now: date
         return
     span = _span(app.migration, params, judged.window, now)
     endpoint = next((endpoint for endpoint in judged.endpoints.routes if endpoint.route == params.route), None)
+    log_details = details.details_view(app, window, params.filters, judged.endpoints, counting=counting, now=now)
     if endpoint:
         route_view = view.route_view(app, window, endpoint.route, params.filters, counting=counting, now=now)
-        route.route_detail(app, endpoint, route_view, window, span, now=now)
+        route.route_detail(app, endpoint, route_view, window, span, details=log_details, now=now)
     else:
-        _overview(app, judged, params, window, span)
+        _overview(app, judged, params, span, log_details)
         heatmap = view.latency_view(app, window, params.filters, counting=counting, now=now)
         heatmap_section(heatmap, chart_frame(app.migration, window, theme=layout.theme()))
         layout.note(view.ingest_summary(judged))
@@ -148,7 +150,13 @@ def _head(
         layout.note(text.status_filter_note(status, judged=status >= 4))
 
 
-def _overview(app: AppContext, judged: EndpointsView, params: EndpointsParams, window: Window, span: str) -> None:
+def _overview(
+    app: AppContext,
+    judged: EndpointsView,
+    params: EndpointsParams,
+    span: str,
+    log_details: LogDetails,
+) -> None:
     migration, query = app.migration, query_params()
     if params.route is not None:
         layout.warning(text.no_such_route(params.route))
@@ -156,15 +164,17 @@ def _overview(app: AppContext, judged: EndpointsView, params: EndpointsParams, w
     if banner := view.hidden_routes_banner(migration, judged, query):
         st.html(banner)
     shown = table.shown_routes(judged, params)
-    _table_controls(migration, params, shown, window)
+    _table_controls(migration, params, shown, judged.window)
     if shown.routes:
-        st.html(table.routes_table(migration, judged, params, query, theme=layout.theme()))
+        st.html(table.routes_table(migration, judged, params, query, theme=layout.theme(), answers=log_details.answers))
         _page_buttons(len(shown.routes), params.page)
     else:
         layout.empty_state(str(text.NO_ROUTES_SHOWN))
         st.button(
             str(text.SHOW_ALL_ROUTES), key="all", on_click=set_query, kwargs={"q": None, "verdict": None, "page": None}
         )
+    is_regression = "regression" in (*judged.verdict_counts, judged.endpoints.total.judgement.verdict)
+    st.html(details.why_section(log_details, migration.labels, is_regression=is_regression))
     _map(app, judged, params)
 
 

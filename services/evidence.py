@@ -9,11 +9,12 @@ import pandas as pd
 import analysis
 from analysis import Phase
 from archive import Archive, ArchiveError
-from domain import Event, Migration, Series, Window, assemble, epoch_s
+from domain import Event, FleetName, Migration, Series, Window, assemble, epoch_s
 from domain.frame import LABEL_COLUMNS
 from services.endpoints import EndpointsView
 from services.evaluation import Evaluation, JudgementInput, evaluate
 from services.freshness import final_until
+from services.log_details import FAILED_ONLY, LogDetails, log_details, regressed_kinds
 from services.parity import judge_result
 from services.phases import judged_phase
 from services.queries import Query, source_queries
@@ -29,7 +30,8 @@ class EvidenceBundle:
     """An evaluation and its data. `final_window`: the judged part of the window, None if nothing is final.
 
     `rows`: the final rows of the window, sorted by SORT_COLUMNS; `unread`: rows without a value, for counts that could not be read;
-    `trace`: analysis.TRACE_COLUMNS; `grid`: the same data by minute. `window_latency` and `endpoints` are None if unknown.
+    `trace`: analysis.TRACE_COLUMNS; `grid`: the same data by minute. `window_latency`, `endpoints` and
+    their `details` are None if unknown.
     """
 
     migration: Migration
@@ -43,6 +45,7 @@ class EvidenceBundle:
     queries: tuple[Query, ...]
     window_latency: WindowLatency | None = None
     endpoints: EndpointsView | None = None
+    details: LogDetails | None = None
 
 
 def collect_evidence(
@@ -67,9 +70,18 @@ def collect_evidence(
             bundle,
             events=tuple(event for event in archive.events.read(window) if window.start <= event.ts < window.end),
             window_latency=phase_latency(archive, migration, phase, fetch_from or source, now=data.now),
+            details=_details(archive, migration, data.endpoints),
         )
     except ArchiveError:
         return bundle
+
+
+def _details(archive: Archive, migration: Migration, view: EndpointsView | None) -> LogDetails | None:
+    if view is None:
+        return None
+    kinds = regressed_kinds(view.endpoints)
+    worse: FleetName | None = "canary" if kinds else None
+    return log_details(archive, migration, view.window, kinds=kinds or FAILED_ONLY, worse=worse)
 
 
 def build_bundle(

@@ -17,16 +17,25 @@ from messages import numbers, times
 from messages import route as text
 from reports.templating import render
 from services.endpoints import RouteView, fleet_by_target_group
+from services.log_details import LogDetails
 from ui import layout
 from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
+from ui.endpoints.details import answers_section
 from ui.endpoints.latency import heatmap_section, percentiles_section
 from ui.verdicts import criteria_table
 
 
 def route_detail(
-    app: AppContext, endpoint: Endpoint, view: RouteView, window: Window, span: str, *, now: datetime
+    app: AppContext,
+    endpoint: Endpoint,
+    view: RouteView,
+    window: Window,
+    span: str,
+    *,
+    details: LogDetails,
+    now: datetime,
 ) -> None:
     """The page below its head: what is wrong, since when, with which codes, for whom, and then the distributions. `span`: the window in words."""
     chips = [(result.verdict, text.criterion(result)) for result in endpoint.judgement.criteria]
@@ -34,6 +43,7 @@ def route_detail(
     frame = chart_frame(app.migration, window, theme=layout.theme())
     _timeline_section(endpoint, view.route, frame, span)
     labels = app.migration.labels
+    st.html(answers_section(details, endpoint.route, labels))
     st.html(_status_codes(view.route, labels) + _log_lines(app, view, now))
     percentiles_section(endpoint, view.route, labels)
     heatmap_section(view.route.heatmap, frame)

@@ -8,6 +8,7 @@ from unicodedata import normalize
 
 from markupsafe import Markup
 
+from analysis.endpoints.answers import Answers
 from analysis.endpoints.endpoints import ALL_ROUTES, Endpoint
 from analysis.parity.verdicts import Judgement, Verdict
 from charts.base.palette import Theme
@@ -17,12 +18,15 @@ from domain import Migration
 from domain.route_templates import OTHER_ROUTE
 from messages import endpoints as text
 from messages import numbers, verdicts
+from messages.answers import finding
 from reports.templating import render
 from services.endpoints import EndpointsView, criterion_of
 from ui.endpoints.url import SORT_COLUMNS, EndpointsParams, kept_params, route_link
 from ui.sorting import sort_head, sorted_rows
 
 PAGE_ROWS = 50
+MAX_FINDINGS = 2  # of a route; its own page has all
+NO_ANSWERS = Answers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,9 @@ def routes_table(
     query_params: Mapping[str, str],
     *,
     theme: Theme = "light",
+    answers: Answers = NO_ANSWERS,
 ) -> Markup:
-    """One page of the shown routes; before those of all, the total."""
+    """One page of the shown routes, each with what it answers differently; before those of all, the total."""
     shown = shown_routes(view, params).routes
     first = first_row(len(shown), params.page)
     is_filtered = bool(params.search or params.verdict)
@@ -91,6 +96,7 @@ def routes_table(
                 sparkline(endpoint.trend, theme),
                 _tooltip(endpoint.judgement),
                 still_needed(endpoint.judgement),
+                [finding(item, migration.labels) for item in answers.of(endpoint.route).findings[:MAX_FINDINGS]],
             )
             for endpoint in (*(() if is_filtered else (view.endpoints.total,)), *shown[first : first + PAGE_ROWS])
         ],

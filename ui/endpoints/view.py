@@ -49,7 +49,7 @@ def endpoints_view(
     """
 
     def read() -> EndpointsView | None:
-        return _cached_endpoints(app, window, filters, _cache_key(app, window, counting=counting, now=now))
+        return _cached_endpoints(app, window, filters, logs_cache_key(app, window, counting=counting, now=now))
 
     return app.archive.last_view("endpoints", filters, window, read)
 
@@ -60,7 +60,7 @@ def route_view(
     """One route. Raises ArchiveError."""
 
     def read() -> RouteView:
-        return _cached_route(app, window, name, filters, _cache_key(app, window, counting=counting, now=now))
+        return _cached_route(app, window, name, filters, logs_cache_key(app, window, counting=counting, now=now))
 
     return app.archive.last_view("route", (name, filters), window, read)
 
@@ -71,12 +71,13 @@ def latency_view(
     """The latency of all routes over time; None without answers. Raises ArchiveError."""
 
     def read() -> LatencyHeatmap | None:
-        return _cached_latency(app, window, filters, _cache_key(app, window, counting=counting, now=now))
+        return _cached_latency(app, window, filters, logs_cache_key(app, window, counting=counting, now=now))
 
     return app.archive.last_view("latency", filters, window, read)
 
 
-def _cache_key(app: AppContext, window: Window, *, counting: bool, now: datetime | None) -> Hashable:
+def logs_cache_key(app: AppContext, window: Window, *, counting: bool, now: datetime | None) -> Hashable:
+    """What changes when the logs of a window are to be judged again."""
     if not counting or now is None:
         return app.archive.change_counter(ACCESS_LOGS)
     progress = app.collector.ingest_progress(window)

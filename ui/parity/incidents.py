@@ -1,16 +1,20 @@
 """The incidents of a phase, and a form that acknowledges one with a note."""
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
 import streamlit as st
 
+from archive import ArchiveError
 from messages import incidents as text
 from messages import notes
+from reports.templating import render
 from services.evaluation import Evaluation
 from services.incidents import acknowledgements
 from ui.app_context import AppContext
 from ui.decision import incidents_table
+from ui.endpoints.details import incident_hints
 from ui.retrospective.entries import author_input, confirmation, form_key, save_entry, show_invalid
 
 FORM = "incident"
@@ -22,6 +26,10 @@ def incidents_section(app: AppContext, evaluation: Evaluation, *, now: datetime)
     if not found:
         return
     st.html(incidents_table(evaluation, now=now))
+    with suppress(ArchiveError):  # shown by the page
+        if hints := incident_hints(app, found):
+            items = [(text.span(incident, evaluation.zone, now=now), parts) for incident, parts in hints]
+            st.html(render("answers.incident_hints", items=items))
     acknowledged = acknowledgements(found, evaluation.circumstances.notes)
     waiting = {incident.id: incident for incident in reversed(found) if incident.id not in acknowledged}
     confirmation(FORM)

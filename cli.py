@@ -15,6 +15,7 @@ from commands.judge import judge
 from commands.next_step import next_step
 from commands.note import note
 from commands.notify import notify
+from commands.probe import probe
 from commands.record import record
 from commands.releases import releases
 from commands.report import report
@@ -33,6 +34,7 @@ from messages import batches as batch_text
 from messages import cli as text
 from messages import drain as drain_text
 from messages import next_step as next_step_text
+from messages import probe as probe_text
 from messages import releases as releases_text
 from messages import retrospective as retrospective_text
 from messages import trace as trace_text
@@ -77,6 +79,7 @@ app.command(help=str(text.DEPLOYMENTS), rich_help_panel=watch_group)(deployments
 app.command(help=str(releases_text.COMMAND), rich_help_panel=watch_group)(releases)
 app.command(help=str(access_logs.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(endpoints)
 app.command(help=str(trace_text.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(trace)
+app.command(help=str(probe_text.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(probe)
 app.command(help=str(batch_text.COMMAND), cls=GateCommand, rich_help_panel=watch_group)(batches)
 app.command(help=str(text.JUDGE), cls=GateCommand, rich_help_panel=str(text.DECIDE_GROUP))(judge)
 app.command("next", help=str(next_step_text.COMMAND), rich_help_panel=str(text.DECIDE_GROUP))(next_step)

@@ -13,6 +13,7 @@ from archive.db.upsert import upsert
 from archive.events.backlog import add_event_coverage, read_event_coverage
 from archive.events.source_state import SourceState, save_state
 from domain import Window
+from domain.probe import PROBE, ProbeResult
 from domain.run_steps import RUN_STEPS, RunStep
 from domain.serialization import to_json
 from sources.base import health_state
@@ -40,6 +41,20 @@ class ObservationStore:
             state = SourceState(RUN_STEPS, RUN_STEPS_ROLE, health, logs.asked_at, None, logs.took_s, logs.problems)
             row = self._database.row(RUN_STEPS, RUN_STEPS_ROLE)
             save_state(connection, row, state, success=bool(logs.covered) or not logs.problems)
+
+    def save_probe(self, result: ProbeResult) -> None:
+        """Stores the result of a probe."""
+        with self._database.writing() as connection:
+            upsert(
+                connection,
+                schema.observation,
+                [_row(self._database.migration_id, PROBE, result.key, result.ts, result)],
+            )
+            self._database.row(PROBE, "check").increment_change_counter(connection)
+
+    def probes(self, window: Window) -> tuple[ProbeResult, ...]:
+        """The results of the probes of `window`, in order."""
+        return self._database.recall(_read, window, PROBE, ProbeResult)
 
     def run_logs_read_until(self, groups: Iterable[str]) -> dict[str, int]:
         """Until when (epoch seconds) each log group was read; without those that never were."""

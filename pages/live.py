@@ -14,7 +14,7 @@ from messages import live as text
 from messages.board import DEMO_RELEASES
 from messages.i18n import current_language
 from services.freshness import provisional_from
-from services.live import PanelName, as_of, missing_parts, with_lead_in
+from services.live import PanelName, TrafficStatus, as_of, missing_parts, with_lead_in
 from sources.demo.scenario import episodes
 from sources.demo.sources import demo_releases, program_anchor
 from ui import events, layout
@@ -36,6 +36,7 @@ from ui.live import panels
 from ui.live.deployments import deployments_section
 from ui.live.next_step import next_step_section
 from ui.live.past import past_section
+from ui.live.probe import probe_section
 from ui.live.sources import queries_section, sources_section
 from ui.live.time_controls import compare_control, refresh_control, time_controls
 from ui.live.traffic import rules_section, traffic_warnings
@@ -132,9 +133,15 @@ def _dashboard(app: AppContext, params: LiveParams, now: datetime, refresh_s: in
     next_step_section(app, evaluation, traffic.traffic, deployments.state, cache_key=judged.cache_key, now=data_time)
     last_phase_section(app, None if params.fixed_window else traffic.traffic, params.source, now=now)
     sources_section(app, params.source, view.data.result, now)
-    rules_section(app, traffic)
+    _load_balancer_sections(app, traffic, now)
     queries_section(app, params.source, window)
     request_last_days(app, judged.phase.window, params.fixed_window, now=now)
+
+
+def _load_balancer_sections(app: AppContext, traffic: TrafficStatus, now: datetime) -> None:
+    """What its rules answer, and the rules."""
+    probe_section(app, now=now)
+    rules_section(app, traffic)
 
 
 def _slow_s(app: AppContext) -> float:

@@ -14,6 +14,7 @@ from domain.config.batches import Batches, Job, RunLog
 from domain.config.criteria import CRITERION_METRICS
 from domain.config.loader import load
 from domain.config.notify import Notify
+from domain.config.probe import Probe
 from domain.config.releases import Releases
 from domain.config.server import ServerSettings
 from messages.errors import archive, config
@@ -37,6 +38,7 @@ TABLES = {
     "access_logs": AccessLogs,
     "releases": Releases,
     "notify": Notify,
+    "probe": Probe,
     "server": ServerSettings,
 }
 HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
@@ -52,6 +54,7 @@ HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "jobs": ("## `[[batches.jobs]]`", Job, set()),
     "releases": ("## `[releases]`", Releases, set()),
     "notify": ("## `[notify]`", Notify, set()),
+    "probe": ("## `[[probe]]`", Probe, set()),
     "server": ("## `[server]`", ServerSettings, set()),
 }
 

@@ -31,6 +31,7 @@ from services.gate import GateRecorder, GateThread
 from services.metrics import MetricsTarget
 from services.notices import NotifyTarget
 from services.notifications import Notifier
+from services.probing import ProbeRunner
 from services.releases import collected_releases, read_releases, release_issue, release_migration
 from services.trace import TraceLookups
 from sources import registry
@@ -60,6 +61,7 @@ class AppContext:
     background_routes: BackgroundRoutes = field(init=False)
     release_board: ReleaseBoard = field(init=False)
     trace_lookups: TraceLookups | None = field(init=False)  # None without access logs
+    probe_runner: ProbeRunner | None = field(init=False)  # None without probes
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "background_routes", BackgroundRoutes(self.archive, self.migration))
@@ -67,6 +69,8 @@ class AppContext:
         object.__setattr__(self, "release_board", board)
         lookups = TraceLookups(self.sources.logs, self.migration) if self.sources.logs else None
         object.__setattr__(self, "trace_lookups", lookups)
+        runner = ProbeRunner(self.archive, self.migration, self.sources.traffic) if self.migration.probe else None
+        object.__setattr__(self, "probe_runner", runner)
 
     @property
     def batch_source_names(self) -> frozenset[str]:

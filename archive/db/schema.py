@@ -147,7 +147,7 @@ deployment = Table(
     *_required(Text, "body"),
 )
 
-# A value of a source (JSON): a step that a run of a batch logged, by the source "function_logs".
+# A value of a source (JSON): a step that a run of a batch logged, by the source "function_logs"; the result of a probe, by "probe".
 observation = Table(
     "observation",
     METADATA,

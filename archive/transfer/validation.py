@@ -28,6 +28,7 @@ from domain import Traffic, WeightChange
 from domain.deployments import Deployment, DeploymentState
 from domain.events import EVENT_KINDS
 from domain.log_counts import OUTCOME_EDGES_MS, TRAIT_BLOCK_S, TRAIT_NAMES
+from domain.probe import PROBE, ProbeResult
 from domain.run_steps import MAX_SQL_CHARS, RUN_STEPS, RunStep
 from domain.serialization import from_json
 from domain.series import Owner
@@ -395,6 +396,11 @@ def _check_triggers(row: Row) -> None:
 
 
 def _check_observation(row: Row) -> None:
+    if row["source"] == PROBE:
+        result = _decode(ProbeResult, row)
+        if (result.key, result.ts) != (row["key"], row["ts"]):
+            raise _InvalidError("body, time or key")
+        return
     if row["source"] != RUN_STEPS:
         raise _InvalidError("source")
     step = _decode(RunStep, row)

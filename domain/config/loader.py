@@ -11,18 +11,19 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from domain.config.access_logs import AccessLogs, Athena
-from domain.config.batches import Batches, Job
+from domain.config.batches import Batches, Job, RunLog
 from domain.config.criteria import CloudWatchMetricTable, CloudWatchQuery, Criterion
 from domain.config.errors import ConfigIssue, ConfigurationError, closest, issue_from_pydantic
 from domain.config.models import Aws, Fleet, Fleets, Mackerel, Migration
 from domain.config.notify import Notify
+from domain.config.probe import Probe
 from domain.config.releases import Releases
 from domain.config.server import ServerSettings
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 # The tables beside [migration], and the keys of [migration] itself. `demo` and `release` cannot be set in a file.
-TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "releases", "notify", "server")
+TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "releases", "probe", "notify", "server")
 _MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*TABLES, "demo", "release"))
 _MODELS: dict[str, type[BaseModel]] = {
     "aws": Aws,
@@ -32,6 +33,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "access_logs": AccessLogs,
     "releases": Releases,
     "notify": Notify,
+    "probe": Probe,
     "server": ServerSettings,
 }
 
@@ -132,6 +134,8 @@ def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
         return (Fleet if len(location) > 1 else Fleets).model_fields
     if location[:2] == ("batches", "jobs"):
         return Job.model_fields
+    if location[:2] == ("batches", "log"):
+        return RunLog.model_fields
     if location[:2] == ("access_logs", "athena"):
         return Athena.model_fields
     if location[0] == "criteria" and len(location) > 2:

@@ -15,6 +15,7 @@ from domain.config.batches import Batches
 from domain.config.criteria import THRESHOLD_DECIMALS, Criterion, Margin
 from domain.config.errors import config_error
 from domain.config.notify import Notify
+from domain.config.probe import Probe
 from domain.config.releases import Releases, ReleaseSpan
 from domain.config.server import ServerSettings
 from domain.redaction import redact_userinfo, register_url
@@ -151,6 +152,7 @@ class Migration(ConfigTable):
     access_logs: AccessLogs | None = None
     releases: Releases | None = None
     notify: Notify | None = None
+    probe: tuple[Probe, ...] = ()
     server: ServerSettings = ServerSettings()
     demo: bool = False
     release: ReleaseSpan | None = None  # of a migration that services.releases derived from a deployment

@@ -4,7 +4,14 @@ import re
 from collections.abc import Callable
 
 from domain import ConfigIssue
-from messages.errors import config_access_logs, config_batches, config_criteria, config_notify, config_releases
+from messages.errors import (
+    config_access_logs,
+    config_batches,
+    config_criteria,
+    config_notify,
+    config_probe,
+    config_releases,
+)
 from messages.errors.config_criteria import suggestion
 from messages.errors.sources import Message, shorten
 from messages.i18n import LazyText, _, lazy
@@ -43,6 +50,7 @@ _EXAMPLES = {
     "server.expose": 'expose = ["metrics"]',
     "server.protected": "protected = true",
     **config_batches.EXAMPLES,
+    **config_probe.EXAMPLES,
     **config_access_logs.EXAMPLES,
     **config_releases.EXAMPLES,
     **config_notify.EXAMPLES,
@@ -156,6 +164,7 @@ _TEXTS: dict[str, IssueText] = {
         lazy("Use the header in which the proxy sends the name of the signed-in user, for example `X-Forwarded-User`."),
     ),
     **config_batches.TEXTS,
+    **config_probe.TEXTS,
     **config_access_logs.TEXTS,
     **config_releases.TEXTS,
     **config_notify.TEXTS,

@@ -116,6 +116,7 @@ def demo_migration(anchor: datetime | None = None) -> Migration:
             ],
             "batches": demo_batches_config(),
             "access_logs": {},
+            "probe": [{"path": "/photos", "expect": 200}, {"path": "/api/photos/1207", "expect": 200}],
         }
     )
 

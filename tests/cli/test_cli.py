@@ -118,8 +118,8 @@ def test_the_general_help_lists_each_command_once_under_a_heading() -> None:
     listed = run("--help", columns=80).stdout.partition("Show this message and exit.\n\n")[2]
     groups = {block.splitlines()[0]: re.findall(r"(?m)^  (\w+)  +\S", block) for block in listed.strip().split("\n\n")}
     assert groups == {
-        "Watch:": ["watch", "weights", "deployments", "releases", "endpoints", "trace", "batches"],
         "Decide:": ["judge", "next", "drain"],
+        "Watch:": ["watch", "weights", "deployments", "releases", "endpoints", "trace", "probe", "batches"],
         "Evidence:": ["report", "retrospective", "note"],
         "Set up:": ["doctor", "notify", "import"],
         "Data:": ["record", "step", "archive"],

@@ -418,4 +418,13 @@ RELEASE_ISSUES: list[InvalidConfig] = [
 ]
 
 
-ALL_ISSUES = (*CONFIG_ISSUES, *BATCH_ISSUES, *ACCESS_LOG_ISSUES, *SERVER_ISSUES, *RELEASE_ISSUES)
+PROBE_ISSUES: list[InvalidConfig] = [
+    ("probe", [{"path": "photos"}], "probe.0.path", "not_a_path", {"given": "photos"}),
+    ("probe", [{"path": "/a b"}], "probe.0.path", "not_a_path", {}),
+    ("probe", [{"path": "/", "method": "POST"}], "probe.0.method", "not_a_choice", {}),
+    ("probe", [{"path": "/", "header": "Host: x"}], "probe.0.header", "not_a_probe_header", {"given": "Host: x"}),
+    ("probe", [{"path": "/", "header": "X-A: b\r\nX-C: d"}], "probe.0.header", "not_a_probe_header", {}),
+    ("probe", [{"path": "/", "host": "https://a"}], "probe.0.host", "not_a_probe_host", {"given": "https://a"}),
+    ("probe", [{"path": "/", "requests": 21}], "probe.0.requests", "out_of_range", {"limit": "20"}),
+]
+ALL_ISSUES = (*PROBE_ISSUES, *CONFIG_ISSUES, *BATCH_ISSUES, *ACCESS_LOG_ISSUES, *SERVER_ISSUES, *RELEASE_ISSUES)

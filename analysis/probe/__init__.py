@@ -1,0 +1,1 @@
+"""Probes: what both fleets answer to the same request."""

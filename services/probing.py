@@ -1,0 +1,130 @@
+"""Runs the configured probes, for the command and for the page, and keeps their results. Nothing runs on its own."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from archive import Archive, ArchiveError
+from domain import Clock, Migration, Window, utc_now
+from domain.probe import ProbeResult
+from domain.window import DAY_S, MINUTE_S
+from services.probe import Plan, Resolve, Sender, plan_probe, run_probe
+from sources.aws.load_balancer_dns import load_balancer_dns
+from sources.base import Problem, TrafficSource
+from sources.demo.probe import DNS_NAME, DemoProbeClient, before_the_split, demo_resolve
+from sources.probe import ProbeClient, resolve
+
+HISTORY_S = 120 * DAY_S
+OnProgress = Callable[[int, int], None]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlans:
+    """What would be sent, in the order of the configuration."""
+
+    plans: tuple[Plan, ...]
+    sender: Sender
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def n_requests(self) -> int:
+        return sum(2 * plan.probe.requests for plan in self.plans if not plan.refusal)
+
+
+def plan_probes(
+    migration: Migration,
+    traffic: TrafficSource | None,
+    *,
+    sender: Sender | None = None,
+    resolve_host: Resolve = resolve,
+    dns_name: str | None = None,
+) -> ProbePlans:
+    """Reads the rules as they are now and the load balancer's name. Sends no probe. `sender`, `resolve_host`, `dns_name`: instead of the real ones."""
+    snapshot = traffic.snapshot() if traffic else None
+    problems = list(snapshot.problems) if snapshot else []
+    if migration.demo:
+        sender, resolve_host, dns_name = sender or DemoProbeClient(), demo_resolve, DNS_NAME
+    if dns_name is None:
+        answer = load_balancer_dns(migration) if migration.aws else ""
+        if isinstance(answer, Problem):
+            problems.append(answer)
+            answer = ""
+        dns_name = answer
+    rules = snapshot.traffic if snapshot else None
+    if migration.demo and rules:
+        rules = before_the_split(rules)
+    plans = tuple(plan_probe(probe, rules, dns_name, resolve_host) for probe in migration.probe)
+    return ProbePlans(plans, sender or ProbeClient(), tuple(problems))
+
+
+def run_probes(
+    archive: Archive, plans: ProbePlans, *, now: datetime, on_progress: OnProgress = lambda _done, _total: None
+) -> tuple[ProbeResult, ...]:
+    """Sends the requests one after the other, and keeps each result. Raises ArchiveError."""
+    results, sent = list[ProbeResult](), 0
+    for plan in plans.plans:
+        before = sent
+
+        def report(done: int, _total: int, before: int = before) -> None:
+            on_progress(before + done, plans.n_requests)
+
+        result = run_probe(plan, plans.sender, now=int(now.timestamp()), on_progress=report)
+        sent += 0 if plan.refusal else 2 * plan.probe.requests
+        archive.observations.save_probe(result)
+        results.append(result)
+    return tuple(results)
+
+
+def latest_results(archive: Archive, migration: Migration, *, now: datetime) -> tuple[ProbeResult, ...]:
+    """The newest result of each configured probe, in the order of the configuration. Raises ArchiveError."""
+    end = int(now.timestamp()) // MINUTE_S * MINUTE_S + MINUTE_S
+    newest = {
+        (result.method, result.path): result for result in archive.observations.probes(Window(end - HISTORY_S, end))
+    }
+    found = (newest.get((probe.method, probe.path)) for probe in migration.probe)
+    return tuple(result for result in found if result)
+
+
+class ProbeRunner:
+    """Runs the probes for pages, which do not wait, in a thread of its own, one run at a time. Safe to share between threads."""
+
+    def __init__(
+        self, archive: Archive, migration: Migration, traffic: TrafficSource | None, clock: Clock = utc_now
+    ) -> None:
+        self._archive, self._migration, self._traffic, self._clock = archive, migration, traffic, clock
+        self._lock = threading.Lock()
+        self._progress: tuple[int, int] | None = None
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """(sent, total) requests of the current run; None without one."""
+        return self._progress
+
+    def start(self) -> bool:
+        """Starts a run; False if there is one."""
+        with self._lock:
+            if self._progress is not None:
+                return False
+            self._progress = (0, 0)
+        threading.Thread(target=self._run, name="probes", daemon=True).start()
+        return True
+
+    def _run(self) -> None:
+        try:
+            plans = plan_probes(self._migration, self._traffic)
+            run_probes(self._archive, plans, now=self._clock(), on_progress=self._report)
+        except ArchiveError as error:
+            logger.warning("The result of a probe was not stored: %s", error)
+        except Exception:
+            logger.exception("probe failed")
+        finally:
+            with self._lock:
+                self._progress = None
+
+    def _report(self, done: int, total: int) -> None:
+        with self._lock:
+            self._progress = (done, total)

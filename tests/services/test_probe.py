@@ -1,0 +1,166 @@
+"""Probes: which rule leads to which fleet, what is refused, and what is compared."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from archive import Archive
+from domain import Rule, Traffic
+from domain.conditions import Condition
+from domain.config.probe import Probe
+from domain.probe import ProbeRefusal, ProbeResult
+from domain.traffic import Share
+from services.probe import Plan, plan_probe, run_probe
+from services.probing import ProbePlans, latest_results, run_probes
+from sources.probe import ProbeClient
+from tests.factories import archives
+from tests.factories.archives import MIGRATION
+from tests.fakes.probed_site import ProbedSite
+
+DNS = "photo-1.ap-northeast-1.elb.amazonaws.com"
+NOW = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
+ADDRESSES = {DNS: "127.0.0.1", "photo.example.com": "127.0.0.1", "evil.example": "192.0.2.66"}
+
+
+def resolve(host: str) -> frozenset[str]:
+    return frozenset({ADDRESSES[host]} if host in ADDRESSES else ())
+
+
+def rule(arn: str, conditions: tuple[Condition, ...], baseline: int, canary: int, port: int = 80) -> Rule:
+    shares = (Share("arn:ec2", "photo-ec2", "baseline", baseline), Share("arn:ecs", "photo-ecs", "canary", canary))
+    return Rule(
+        arn, "arn:listener", f"HTTP:{port}", "default" if arn == "split" else "1", "forward", conditions, shares, None
+    )
+
+
+def traffic(
+    *conditions: Condition, baseline: int = 100, canary: int = 0, port: int = 80, header: str = "ecs"
+) -> Traffic:
+    door = rule("door", (Condition("http-header", "X-Canary", (header,)), *conditions), 0, 1, port)
+    return Traffic(0, (door, rule("split", (), baseline, canary, port)), (), "split")
+
+
+def plan(probe: Probe, rules: Traffic | None) -> Plan:
+    return plan_probe(probe, rules, DNS, resolve)
+
+
+def test_each_fleet_has_its_door() -> None:
+    result = plan(Probe(path="/"), traffic())
+    assert (result.refusal, result.host, result.address) == ("", DNS, "127.0.0.1")
+    assert result.request("baseline").headers == ()
+    assert result.request("canary").headers == (("X-Canary", "ecs"),)
+
+
+@pytest.mark.parametrize(
+    ("probe", "rules", "refusal"),
+    [
+        (Probe(path="/"), None, "no_traffic"),
+        (Probe(path="/"), traffic(baseline=90, canary=10), "not_told_apart"),
+        (Probe(path="/"), traffic(header="~^ecs-[0-9]+$"), "regex_header"),
+        (Probe(path="/", header="X-Canary: ecs-a"), traffic(header="~^ecs-[0-9]+$"), "no_door"),
+        (Probe(path="/", header="X-Canary: other"), traffic(), "no_door"),
+        (Probe(path="/"), traffic(Condition("path-pattern", "", ("/api/*",))), "other_path"),
+        (Probe(path="/", host="evil.example"), traffic(), "foreign_host"),
+        (Probe(path="/", host="unknown.example"), traffic(), "foreign_host"),
+        (
+            Probe(path="/", host="photo.example.com"),
+            traffic(Condition("host-header", "", ("other.example.com",))),
+            "no_door",
+        ),
+        (Probe(path="/"), traffic(Condition("host-header", "", ("evil.example",))), "foreign_host"),
+        (Probe(path="/"), traffic(Condition("source-ip", "", ("192.0.2.0/24",))), "no_door"),
+    ],
+)
+def test_refused(probe: Probe, rules: Traffic | None, refusal: ProbeRefusal) -> None:
+    result = plan(probe, rules)
+    assert result.refusal == refusal
+    with pytest.raises(ValueError, match="refused"):
+        result.request("canary")
+    assert run_probe(result, ProbeClient(), now=0).state == "refused"
+
+
+def test_a_header_that_matches_a_regular_expression_or_wildcard_is_sent() -> None:
+    for pattern in ("~^ecs-[0-9]+$", "ecs-*"):
+        result = plan(Probe(path="/", header="X-Canary: ecs-7"), traffic(header=pattern))
+        assert result.request("canary").headers == (("X-Canary", "ecs-7"),)
+
+
+def test_a_host_of_the_rules_with_the_addresses_of_the_load_balancer() -> None:
+    assert plan(Probe(path="/", host="photo.example.com"), traffic()).host == "photo.example.com"
+    by_rule = plan(Probe(path="/"), traffic(Condition("host-header", "", ("photo.example.com",))))
+    assert (by_rule.host, by_rule.refusal) == ("photo.example.com", "")
+    assert plan_probe(Probe(path="/"), traffic(), "", resolve).refusal == "no_dns"
+    assert plan_probe(Probe(path="/"), traffic(), "gone.example", resolve).refusal == "no_dns"
+
+
+@pytest.fixture
+def site() -> Iterator[ProbedSite]:
+    with ProbedSite() as site:
+        yield site
+
+
+def probe_site(site: ProbedSite, path: str, **options: object) -> ProbeResult:
+    rules = traffic(port=urlsplit(site.url).port or 0)
+    probe = Probe.model_validate({"path": path, "requests": 4} | options)
+    return run_probe(plan(probe, rules), ProbeClient(sleep=lambda _: None), now=1)
+
+
+@pytest.mark.parametrize("path", ["/html", "/json", "/image", "/away", "/charset", "/no-charset"])
+def test_a_site_does_not_differ_from_itself(site: ProbedSite, path: str) -> None:
+    result = probe_site(site, path)
+    assert (result.state, result.differences) == ("same", ())
+    assert "header x-request-id" in result.ignored
+    assert [side.header for side in result.sides] == ["", "X-Canary: ecs"]
+    assert len(site.requests) == 8
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/html", {"line 13": ("1,204 photos", "1,300 photos")}),
+        (
+            "/json",
+            {
+                "json $.items[].tags length": ("2", "3"),
+                "json $.items[].tags[]": ("str a, str a", "str a, str a, str a"),
+            },
+        ),
+        ("/image", {"hash": ("sha256 8b4d0ab3b8c7", "sha256 9f4a7ac3f2a1")}),
+        ("/away", {"redirect": ("/html", "https://evil.example/")}),
+        ("/charset", {"header content-type": ("text/plain; charset=utf-8", "text/plain; charset=shift_jis")}),
+    ],
+)
+def test_differences_are_named(site: ProbedSite, path: str, expected: dict[str, tuple[str, str]]) -> None:
+    site.canary_differs = True
+    result = probe_site(site, path)
+    assert result.state == "different"
+    found = {item.feature: (item.baseline, item.canary) for item in result.differences}
+    if path == "/image":
+        assert found.keys() == expected.keys()
+    else:
+        assert found == expected
+
+
+def test_another_status_than_expected(site: ProbedSite) -> None:
+    assert probe_site(site, "/away", expect=200).state == "unexpected"
+    assert probe_site(site, "/away", expect=302).state == "same"
+
+
+def test_an_answer_that_cannot_be_read_fails_the_probe(site: ProbedSite) -> None:
+    result = probe_site(site, "/bomb", requests=2)
+    assert (result.state, result.sides[0].errors) == ("failed", (("too_large", 2),))
+
+
+def test_results_are_kept_and_the_newest_is_shown(site: ProbedSite, tmp_path: Path) -> None:
+    probe = Probe(path="/json", requests=2)
+    migration = MIGRATION.model_copy(update={"probe": (probe, Probe(path="/never"))})
+    plans = ProbePlans((plan(probe, traffic(port=urlsplit(site.url).port or 0)),), ProbeClient(sleep=lambda _: None))
+    progress: list[tuple[int, int]] = []
+    with Archive.open(archives.archive_url(tmp_path), migration, clock=lambda: NOW) as archive:
+        run_probes(archive, plans, now=datetime(2026, 11, 24, 11, tzinfo=UTC))
+        (newest,) = run_probes(archive, plans, now=NOW, on_progress=lambda *args: progress.append(args))
+        assert latest_results(archive, migration, now=NOW) == (newest,)
+    assert progress == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]

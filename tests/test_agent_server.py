@@ -81,7 +81,7 @@ def test_with_the_token_live_has_the_hero_and_its_charts_as_text(server: GateSer
     found = list(elements(page["tree"]))
     texts = [item["props"]["body"] for item in found if item["type"] == "text"]
     assert texts[0].startswith("Data through ")
-    assert [text.partition(". ")[0] for text in texts if ". " in text][-4:] == [
+    assert [text.partition(". ")[0] for text in texts if ". " in text][:4] == [
         "Error rate",
         "Latency p95",
         "Slow responses > 300 ms",
@@ -89,7 +89,7 @@ def test_with_the_token_live_has_the_hero_and_its_charts_as_text(server: GateSer
     ]
     tables = [item["data"] for item in found if item["type"] == "dataframe"]
     assert [column["name"] for column in tables[0]["columns"]][:4] == ["Time", "EC2 (%)", "ECS (%)", "ECS − EC2 (pp)"]
-    assert all(table["row_count"] > 60 and table["preview"]["rows"] for table in tables) and len(tables) == 4
+    assert all(table["row_count"] > 60 and table["preview"]["rows"] for table in tables) and len(tables) >= 4
     assert not [item for item in found if item["type"].startswith("components") and "chart" in item.get("key", "")]
 
 

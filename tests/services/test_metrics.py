@@ -158,25 +158,31 @@ def test_sources(target: Target) -> None:
     assert found["migration_source_problems"] == {(SLUG, "alb", "traffic", "denied"): 2}
 
 
+def by_channel(**values: int) -> Samples:
+    return {(SLUG, channel): value for channel, value in values.items()}
+
+
 def test_notifications(target: Target) -> None:
     notify = Notify(
         dashboard_url="https://dashboard.example.com",
         slack="SLACK_URL",
         webhook="HOOK_URL",
         webhook_secret="HOOK_SECRET",
+        mackerel_key="KEY",
     )
     target.migration = MIGRATION.model_copy(update={"notify": notify})
     outbox = target.archive.notifications
-    for key in ("first", "second", "third"):
+    for key in ("first", "second", "third", "fourth"):
         outbox.enqueue({"slack": key}, key=key, now=NOW_S - 60)
+    outbox.enqueue({"mackerel_annotations": "first"}, key="first", now=NOW_S - 60)
     refused = Problem("bad_request", "slack", "POST", detail="no_service")
     for outcome, problem in (("sent", None), ("refused", refused)):
         claim = outbox.claim_next("slack", claim_s=60, now=NOW_S - 50)
         assert claim and outbox.finish(claim, outcome, problem, now=NOW_S - 50)  # type: ignore[arg-type]
     found = scrape(target)
-    assert found["migration_notifications_failing"] == {(SLUG, "slack"): 1, (SLUG, "webhook"): 0}
-    assert found["migration_notifications_waiting"] == {(SLUG, "slack"): 1, (SLUG, "webhook"): 0}
-    assert found["migration_notifications_given_up"] == {(SLUG, "slack"): 1, (SLUG, "webhook"): 0}
+    assert found["migration_notifications_failing"] == by_channel(slack=1, webhook=0, mackerel_annotations=0)
+    assert found["migration_notifications_waiting"] == by_channel(slack=2, webhook=0, mackerel_annotations=1)
+    assert found["migration_notifications_given_up"] == by_channel(slack=1, webhook=0, mackerel_annotations=0)
     assert found["migration_notification_last_sent_timestamp_seconds"] == {(SLUG, "slack"): NOW_S - 50}
     assert "migration_notifications_failing" not in scrape(replace(target, migration=MIGRATION))
 

@@ -76,7 +76,9 @@ def measure_delays(n: int) -> list[float]:
         environment = os.environ | services.environment | {"SLACK_URL": f"{slack.url}/services/T00000000/B00000000"}
         services.elbv2.set_weights({"photo-ec2": 90, "photo-ecs": 10})
         command = [sys.executable, "cli.py", "record", "--json", "--config", str(config)]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             wait_until_started(config)
             return [measure_delay(services.elbv2, arrived, 20 + i, slack) for i in range(n)]

@@ -9,7 +9,10 @@ import pytest
 from archive import Archive, ArchiveError
 from archive.decisions import RecordedDecision
 from domain import Window
+from domain.config.notify import Notify
 from domain.decision import RoutesState
+from messages.decision import WORDS
+from messages.i18n import in_language
 from reports.judgement_json import evaluation_json
 from services.evaluation import evaluate_archived
 from services.gate import IN_USE_S, RECORD_INTERVAL_S, RETRY_INTERVAL_S, GateRecorder, GateThread
@@ -112,3 +115,14 @@ def test_one_migration_that_cannot_be_recorded_stops_no_other(tmp_path: Path, mo
         assert thread.record_all() == 60
         assert len(archive.decisions.read()) == 1
         assert next(errors, None) is None
+
+
+def test_the_recorded_sentences_have_the_language_of_notifications(tmp_path: Path) -> None:
+    notify = Notify(dashboard_url="https://dashboard.example.com", slack="A", language="ja")
+    migration = MIGRATION.model_copy(update={"notify": notify})
+    with archived_migration(tmp_path, MIGRATION) as archive:
+        GateRecorder(archive, migration, "mackerel", evaluation_json).record(NOW)
+        headline = json.loads(archive.decisions.read()[0].body)["headline"]
+    assert not headline.isascii() and " · " in headline
+    with in_language("ja"):
+        assert headline.split(" · ")[0] in {str(word) for word in WORDS.values()}

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from analysis.batches.jobs import JobReport
 from archive import Archive, SourceState
 from archive.notifications import Announced
 from domain import Window
+from domain.config.batches import Batches
 from domain.config.releases import ReleaseSpan
 from domain.deployments import Deployment, Wait
 from domain.window import DAY_S
-from services.notices import HOLD_SOURCE_S, Reading, build_notice, link_to, read_readings, step
+from services import notices
+from services.batches import BatchView
+from services.notices import HOLD_SOURCE_S, NotifyTarget, Reading, build_notice, link_to, read_readings, step
 from sources.base import Events, Problem
 from tests.factories.archives import open_archive
 from tests.factories.notify import notified_migration, record_decision, record_weights, target_of
@@ -200,3 +204,33 @@ def test_a_notice_links_to_its_window(archive: Archive) -> None:
     assert "lang" not in link_to(MIGRATION, NOW_S, NOW_S)
     assert "from=2026-11-26T12%3A01Z" in link_to(MIGRATION, 0, NOW_S)
     assert link_to(MIGRATION.model_copy(update={"notify": None}), NOW_S, NOW_S) == ""
+
+
+def test_the_jobs_that_failed_and_those_that_run(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = ("failed", "missed", "stopped", "ok", "slow", "late", "unknown", "never", "paused")
+    jobs = tuple(JobReport(f"job {state}", None, state) for state in states)
+    monkeypatch.setattr(notices, "read_batches", lambda *_args: BatchView(Window(0, 60), jobs, complete=True))
+    batches = Batches(service="photo", duration="d.{job}", success="s.{job}")
+    migration = MIGRATION.model_copy(update={"batches": batches})
+    target = NotifyTarget(migration, archive, tuple, (archive, ("mackerel_batches",)))  # type: ignore[arg-type]
+    found = {item.subject: item for item in read_readings(target, NOW)}
+    assert {name: item.value for name, item in found.items()} == {
+        "batch:job failed": "failed",
+        "batch:job missed": "missed",
+        "batch:job stopped": "stopped",
+        "batch:job ok": "ok",
+        "batch:job slow": "ok",
+        "batch:job late": "ok",
+    }
+    assert [item.words("")[0] for item in found.values()][:4] == [
+        "Batch job failed failed",
+        "Batch job missed did not run as scheduled",
+        "Batch job stopped has stopped running",
+        "Batch job ok runs again",
+    ]
+
+
+def test_a_board_of_releases_has_no_decision_of_its_own(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    record_decision(archive, "hold", NOW)
+    monkeypatch.setattr(type(MIGRATION), "is_release_board", True)
+    assert read(archive) == {}

@@ -72,11 +72,12 @@ class NotificationStore:
 
     def start(self, now: int) -> int:
         """Since when changes are announced (epoch seconds): the first call, of any process, says now."""
+        if known := self.announced().get(_BASELINE):
+            return known.since_s
         with self._database.writing() as connection:
             row = {**self._row(_BASELINE), "value": "", "candidate": "", "candidate_s": 0, "since_s": now}
             upsert(connection, schema.announced, [row], ignore_existing=True)
-            known = self._known(connection)
-        return known[_BASELINE].since_s
+            return self._known(connection)[_BASELINE].since_s
 
     def announced(self) -> dict[str, Announced]:
         """By subject."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
 from archive import Archive, BatchArchive, SourceState
 from archive.notifications import Announced
@@ -17,16 +18,20 @@ from messages.decision import SIGNS
 from messages.deployments import failure_reason
 from messages.errors.sources import format_problem
 from messages.parity import phase_share
-from services.batches import read_batches
+from services.batches import BatchView, batches_cache_key, read_batches
 from services.recorded_decision import GateState, parse_body, read_state, why_unusable
+from services.versioned_cache import VersionedCache
 
 MAX_NEWS_AGE_S = DAY_S  # of what began while nothing ran: older is not announced
 HOLD_SOURCE_S = MINUTE_S  # a source that is unavailable for less is not announced
 LINK_BEFORE_S, LINK_AFTER_S = 2 * HOUR_S, MINUTE_S  # the window of a link, around the change
 MAX_REASONS = 3
+BATCHES_EVERY_S = 300  # their sources are polled as often; a run is missed as time passes
 UNAVAILABLE = ("down", "denied")
 _BATCH_FAILURES = ("failed", "missed", "stopped")
 _BATCH_SUCCESSES = ("ok", "slow", "late")
+
+_batch_views: WeakKeyDictionary[BatchArchive, VersionedCache[BatchView]] = WeakKeyDictionary()
 
 Words = tuple[str, tuple[str, ...]]  # title, details
 
@@ -180,8 +185,13 @@ def _source(source: SourceState, now: int) -> Reading:
 
 def _batches(migration: Migration, archive: BatchArchive, names: tuple[str, ...], now: int) -> Iterator[Reading]:
     assert migration.batches
-    window = Window.last(1440, now=datetime.fromtimestamp(now, UTC))
-    for job in read_batches(archive, migration.batches, names, window).jobs:
+    end = now // BATCHES_EVERY_S * BATCHES_EVERY_S
+    cache, version = _batch_views.setdefault(archive, VersionedCache()), (end, batches_cache_key(archive, names))
+    view = cache.get(names, version)
+    if view is None:
+        view = read_batches(archive, migration.batches, names, Window(end - DAY_S, end))
+        cache.put(names, version, view)
+    for job in view.jobs:
         if job.state in _BATCH_FAILURES or job.state in _BATCH_SUCCESSES:
             value = job.state if job.state in _BATCH_FAILURES else "ok"
             yield _batch(job.name, value, now)

@@ -209,7 +209,13 @@ def test_a_notice_links_to_its_window(archive: Archive) -> None:
 def test_the_jobs_that_failed_and_those_that_run(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     states = ("failed", "missed", "stopped", "ok", "slow", "late", "unknown", "never", "paused")
     jobs = tuple(JobReport(f"job {state}", None, state) for state in states)
-    monkeypatch.setattr(notices, "read_batches", lambda *_args: BatchView(Window(0, 60), jobs, complete=True))
+    windows = list[Window]()
+
+    def read_batches(_archive: object, _settings: object, _names: object, window: Window) -> BatchView:
+        windows.append(window)
+        return BatchView(window, jobs, complete=True)
+
+    monkeypatch.setattr(notices, "read_batches", read_batches)
     batches = Batches(service="photo", duration="d.{job}", success="s.{job}")
     migration = MIGRATION.model_copy(update={"batches": batches})
     target = NotifyTarget(migration, archive, tuple, (archive, ("mackerel_batches",)))  # type: ignore[arg-type]
@@ -228,6 +234,12 @@ def test_the_jobs_that_failed_and_those_that_run(archive: Archive, monkeypatch: 
         "Batch job stopped has stopped running",
         "Batch job ok runs again",
     ]
+    list(read_readings(target, NOW + timedelta(seconds=299)))
+    assert windows == [Window(NOW_S - DAY_S, NOW_S)]
+    list(read_readings(target, NOW + timedelta(seconds=300)))
+    archive.events.save_events(Events(Window(NOW_S - 60, NOW_S), NOW_S), "mackerel_batches")
+    list(read_readings(target, NOW + timedelta(seconds=301)))
+    assert len(windows) == 3
 
 
 def test_a_board_of_releases_has_no_decision_of_its_own(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,14 +88,16 @@ def summary(
     length_s: int,
     labels: Mapping[FleetName, str],
     counts: PhaseCountsLike | None = None,
+    *,
+    ended: str = "",
 ) -> str:
     """The opening, and one sentence per deciding criterion, unless the opening says that a fleet has no requests to judge.
 
-    `counts`: of the whole phase; by default the judged requests.
+    `counts`: of the whole phase; by default the judged requests. `ended`: see `about`.
     """
     results = (result for result in verdicts.deciding_criteria(judgement) if not result.missing)
     sentences = (verdicts.sentence(result, labels) for result in results)
-    return " ".join((opening(judgement, about(share, length_s), labels, counts), *sentences))
+    return " ".join((opening(judgement, about(share, length_s, ended=ended), labels, counts), *sentences))
 
 
 def excluded_minutes(result: CriterionVerdict) -> str:

@@ -131,9 +131,10 @@ def _phase_label(app: AppContext, view: JudgementView, phase: Phase, now: dateti
 
 def _summary(view: JudgementView, evaluation: Evaluation) -> None:
     phase = view.phase
-    length_s = phase.judged_window.minutes * MINUTE_S
-    counts = evaluation.counts_of_judged_phase
-    layout.note(text.summary(view.judgement, phase.canary_share, length_s, evaluation.labels, counts))
+    counts, judged = evaluation.counts_of_judged_phase, phase.judged_window
+    length_s = judged.minutes * MINUTE_S
+    ended = times.span(judged.starts_at, judged.ends_at, evaluation.zone) if phase.is_over else ""
+    layout.note(text.summary(view.judgement, phase.canary_share, length_s, evaluation.labels, counts, ended=ended))
 
 
 def _counts(app: AppContext, view: JudgementView) -> None:

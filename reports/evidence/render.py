@@ -81,17 +81,23 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
     migration, evaluation = bundle.migration, bundle.evaluation
     judgement, window, zone = evaluation.judgement, evaluation.window, migration.zone
     share = evaluation.phase.canary_share if evaluation.phase else None
+    span = times.span(window.starts_at, window.ends_at, zone, now=made_at)
     frame = chart_frame(migration, bundle.final_window) if bundle.final_window else None
     return environment.get_template("evidence.html.j2").render(
         bundle=bundle,
         summary=evaluation_json(evaluation),
         incidents=incident_rows(evaluation, now=made_at),
         sentences=parity.summary(
-            judgement, share, window.end - window.start, evaluation.labels, evaluation.counts_of_judged_phase
+            judgement,
+            share,
+            window.end - window.start,
+            evaluation.labels,
+            evaluation.counts_of_judged_phase,
+            ended=span if evaluation.phase and evaluation.phase.is_over else "",
         ),
         phase_counts=counts_sentence(evaluation),
         interval_bar=interval_bar,
-        window=times.span(window.starts_at, window.ends_at, zone, now=made_at),
+        window=span,
         window_utc=f"{window.starts_at:%Y-%m-%d %H:%M} – {window.ends_at:%Y-%m-%d %H:%M} UTC",
         judged_until=local_minute(migration, bundle.final_window.end) if bundle.final_window else "",
         made=creation_time(migration, made_at),

@@ -87,3 +87,11 @@ def test_the_counts_of_a_phase_are_beside_what_was_judged_of_it() -> None:
     assert parity.phase_counts(counts, nothing, 380, labels).endswith("10,350 of 225,000. Nothing judged.")
     unknown = PhaseCounts(dict.fromkeys(labels), dict.fromkeys(labels))
     assert parity.phase_counts(unknown, nothing, 380, labels) == "No data of this phase in the archive."
+
+
+def test_what_is_over_at_unknown_weights_begins_with_its_time_span() -> None:
+    judgement, labels = Judgement("parity", ()), {"baseline": "web:41", "canary": "web:42"}
+    ended = "22 Nov 14:00–14:41 JST"
+    assert parity.summary(judgement, None, 2460, labels, ended=ended).startswith(ended)
+    assert parity.summary(judgement, None, 2460, labels).startswith("Last 41 min")
+    assert parity.summary(judgement, 0.1, 2460, labels, ended=ended).startswith("90:10 for 41 min")

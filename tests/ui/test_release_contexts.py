@@ -167,6 +167,7 @@ def test_the_live_page_of_a_release_that_has_ended_is_about_its_own_time(
     body = "\n".join(element.proto.body for element in test.get("html"))
     assert not test.exception
     assert "Whole release: " in body and "Now: " not in body
+    assert "last 41 min" not in body.lower()
     assert "in this range" not in body and "insufficient data" not in body, (
         "one revision had all of the traffic at the end"
     )

@@ -6,6 +6,7 @@ from archive import Archive, BatchArchive
 from archive.decisions import RecordedDecision
 from archive.transfer.export import export_archive
 from domain.deployments import DeploymentState
+from domain.probe import ProbeResult
 from domain.run_steps import RunStep
 from domain.triggers import Triggers
 from sources.base import Events, TrafficSnapshot
@@ -51,6 +52,9 @@ def fill_archive(url: str) -> None:
             [counted_file("a", -5, 65), counted_file("b", 0, 5)], log_counts(-5, 0, 59, 60, slow_ms=1500)
         )
         archive.access_logs.save_counts([counted_file("c", 0, 60)], log_counts(0, 30))
+        archive.observations.save_probe(
+            ProbeResult("p-1", NOON - 60, "GET", "/", "photo.example.com", 200, 5, "refused", "no_door")
+        )
         archive.decisions.save(RecordedDecision(1, NOON - 3600, NOON, '{"decision":"wait"}'), {1: NOON - 3600})
     with BatchArchive.open(url, MIGRATION) as batches:
         batches.observations.save_run_logs(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 
 from archive.db import schema
 from archive.db.database import Database
@@ -116,6 +116,8 @@ class NotificationStore:
         A claim that expired was that of a process which ended: whether it had sent the message is unknown. Messages older than MAX_AGE_S are given up.
         """
         table = schema.notification
+        if not self._database.read(lambda connection, _id: connection.scalar(select(self._waits(channel)))):
+            return None  # without a write transaction, every few seconds
         with self._database.writing() as connection:
             now = _database_time(connection, now)
             self._close(connection, self._open(channel), table.c.created_at <= now - MAX_AGE_S, now=now)
@@ -155,6 +157,9 @@ class NotificationStore:
     def _open(self, channel: str) -> ColumnElement[bool]:
         table = schema.notification
         return and_(self._of_migration, table.c.channel == channel, table.c.done_at.is_(None))
+
+    def _waits(self, channel: str) -> ColumnElement[bool]:
+        return exists().where(self._open(channel))
 
     def _claimed(self, claim: Claim) -> ColumnElement[bool]:
         table = schema.notification

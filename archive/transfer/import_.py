@@ -109,6 +109,8 @@ def _read_rows(folder: Path, manifest: Manifest, table_name: str) -> list[Row]:
         imported = [{columns.get(name, name): value for name, value in row.items()} for row in imported]
         if table_name in standard_names.BODY_KEYS:
             imported = [row | {"body": standard_names.rename_body_keys(table_name, row["body"])} for row in imported]
+    if manifest.version < 6 and table_name == "deployment_state":  # as migration 15 does
+        imported = [row | {"body": row["body"].replace(',"waits_for":""', "")} for row in imported]
     return imported
 
 

@@ -15,7 +15,7 @@ from sources.access_logs.base import LogListing
 from sources.access_logs.filenames import LogFile
 from sources.base import Health, Problem
 from sources.demo.sources import DemoMetrics, DemoTraffic, demo_migration
-from tests.analysis.deployments.test_drain import UNTIL, evidence
+from tests.factories.drain import UNTIL, evidence
 from tests.factories.traffic import HEADER_RULE, make_rule, make_traffic
 
 ANCHOR = datetime(2026, 11, 23, 20, tzinfo=UTC)

@@ -14,7 +14,6 @@ from analysis.deployments.drain import (
     UNKNOWN_KINDS,
     WEEK_S,
     Drain,
-    DrainEvidence,
     KnownRequests,
     OldGroup,
     busiest_hour,
@@ -23,6 +22,7 @@ from analysis.deployments.drain import (
 )
 from domain import Target, Traffic, WeightChange, Window
 from domain.window import DAY_S, HOUR_S, MINUTE_S
+from tests.factories.drain import CANARY_ONLY, QUIET, REQUIRED_S, UNTIL, evidence
 from tests.factories.traffic import (
     ARNS,
     DEFAULT_RULE,
@@ -33,24 +33,6 @@ from tests.factories.traffic import (
     make_rule,
     make_traffic,
 )
-
-UNTIL = 1_795_464_000
-REQUIRED_S = DAY_S
-QUIET = OldGroup(EC2, UNTIL - 2 * DAY_S, UNTIL - 2 * DAY_S, 0, True)
-CANARY_ONLY = make_rule(ec2=0, green=100)
-
-
-def evidence(**changes: object) -> DrainEvidence:
-    """Nothing stands against the removal, but for what `changes`."""
-    empty = DrainEvidence(
-        groups=(QUIET,),
-        traffic=make_traffic(CANARY_ONLY),
-        busiest_hour=UNTIL - DAY_S,
-        jobs=(JobReport("thumbnails", None, "ok", scheduler="canary"),),
-        until=UNTIL,
-        required_s=REQUIRED_S,
-    )
-    return replace(empty, **changes)  # type: ignore[arg-type]
 
 
 def kinds(drain: Drain) -> list[str]:

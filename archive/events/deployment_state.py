@@ -12,7 +12,14 @@ from domain.deployments import DeploymentState, merge_deployment_states
 from domain.serialization import to_json
 
 # Not in bodies of earlier versions: an unchanged state adds no row.
-_NOT_WRITTEN = (',"listed_at":[]', ',"container_images":[]', ',"shift":null', ',"waits":[]', ',"arn":""')
+_NOT_WRITTEN = (
+    ',"listed_at":[]',
+    ',"container_images":[]',
+    ',"shift":null',
+    ',"commit":""',
+    ',"waits":[]',
+    ',"arn":""',
+)
 
 
 @dataclass(frozen=True, slots=True)

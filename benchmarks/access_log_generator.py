@@ -61,13 +61,14 @@ def generate_lines(count: int, start: datetime, rng: random.Random) -> Iterator[
             hex=f"{bits(64):016x}",
             uuid=f"{bits(32):08x}-{bits(16):04x}-4{bits(12):03x}-8{bits(12):03x}-{bits(48):012x}",
         )
-        target = f"10.0.{10 + is_canary}.{4 + bits(3)}:8080"
+        target = f"10.0.{10 + is_canary}.{4 + bits(5)}:8080"
         client = f"{1 + bits(7)}.{bits(8)}.{bits(8)}.{bits(8)}:{1024 + bits(15)}"
+        protocol, tls = "h2" if pick() < 0.94 else "https", "TLSv1.3" if pick() < 0.9 else "TLSv1.2"
         answered = "-" if unanswered else status
         yield (
-            f"h2 {at:%Y-%m-%dT%H:%M:%S.%f}Z app/photo/50dc6c495c0c9188 {client} {target} 0.000 {'-1' if unanswered else f'{duration_s:.3f}'}"
+            f"{protocol} {at:%Y-%m-%dT%H:%M:%S.%f}Z app/photo/50dc6c495c0c9188 {client} {target} 0.000 {'-1' if unanswered else f'{duration_s:.3f}'}"
             f" {'-1' if unanswered else '0.000'} {status} {answered} {bits(10)} {bits(16)}"
-            f' "{method} {url} HTTP/2.0" "{agents[bits(20) % len(agents)]}" TLS_AES_128_GCM_SHA256 TLSv1.3 {CANARY if is_canary else BASELINE}'
+            f' "{method} {url} HTTP/2.0" "{agents[bits(20) % len(agents)]}" TLS_AES_128_GCM_SHA256 {tls} {CANARY if is_canary else BASELINE}'
             f' "Root=1-{bits(32):08x}-{bits(96):024x}" "photo.example.com"'
             ' "arn:aws:acm:ap-northeast-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"'
             f' 100 {at - timedelta(seconds=duration_s):%Y-%m-%dT%H:%M:%S.%f}Z "forward" "-" "-" "{target}" "{answered}" "-" "-"'

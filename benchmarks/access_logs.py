@@ -4,11 +4,14 @@ import json
 import os
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,13 +22,17 @@ from rich.table import Table
 from analysis.endpoints.endpoints import judge_endpoints
 from archive import Archive
 from benchmarks.access_log_generator import generate_files
+from collector import access_log_ingest
 from collector.access_log_ingest import ingest_access_logs
 from domain import FLEETS, Migration, Window
+from domain.log_counts import LogTables
 from sources.access_logs.base import LocalLogs
+from sources.access_logs.counter import LogCounter
 
 ALL_TIME = Window(0, 2**35 // 60 * 60)
 GOACCESS_LINES = 1_000_000  # its rate is compared, as it would need minutes for all
 LINES_PER_FILE = 100_000
+MAX_DETAILS_TIME_RATIO, MAX_DETAILS_SIZE_RATIO = 1.25, 2.0  # against counting without sizes and traits, in the same run
 MAX_ZCAT_RATIO, MIN_GOACCESS_RATIO, MAX_PEAK_MB, MAX_QUERY_S = 0.6, 15, 500, 1.0
 
 MIGRATION = Migration.model_validate(
@@ -76,13 +83,29 @@ def goaccess(paths: list[Path], temporary: Path) -> tuple[Timing, int]:
     return timing, int(json.loads(report.read_text(encoding="utf-8"))["general"]["valid_requests"])
 
 
-def count_folder(folder: Path, url: str) -> dict[str, Any]:
+def count_folder(folder: Path, url: str, *, details: bool = True) -> dict[str, Any]:
     """Counts the logs of a folder into a new archive. In a process of its own."""
+    access_log_ingest.LogCounter = partial(LogCounter, details=details)  # type: ignore[assignment, misc]
     with Archive.open(url, MIGRATION) as archive:
         start, cpu = time.perf_counter(), time.process_time()
         progress = ingest_access_logs(archive, LocalLogs(folder), ALL_TIME)
         wall_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu
-    return {"wall_s": wall_s, "cpu_s": cpu_s, "peak_mb": _peak_mb(), "lines": progress.lines, "parsed": progress.parsed}
+    result = {
+        "wall_s": wall_s,
+        "cpu_s": cpu_s,
+        "peak_mb": _peak_mb(),
+        "lines": progress.lines,
+        "parsed": progress.parsed,
+    }
+    return result | {"stored_bytes": _stored_bytes(url)}
+
+
+def _stored_bytes(url: str) -> int:
+    """The Parquet of all hours."""
+    columns = "+".join(f"coalesce(length({name}), 0)" for name in LogTables._fields)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+        ((total,),) = database.execute(f"SELECT sum({columns}) FROM log_count").fetchall()
+    return int(total)
 
 
 def query_archive(url: str) -> dict[str, Any]:
@@ -130,12 +153,13 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="Where to keep generated lines for the next run.")] = None,
     repeats: Annotated[int, typer.Option(help="Number of runs; the best one counts.")] = 3,
     count: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    details: Annotated[bool, typer.Option(hidden=True)] = True,
     query: Annotated[bool, typer.Option(hidden=True)] = False,
     url: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Counts generated access logs, and compares the figures with the goals. Exits with 1 if one is missed."""
     if count or query:
-        print(json.dumps(count_folder(count, url) if count else query_archive(url)))
+        print(json.dumps(count_folder(count, url, details=details) if count else query_archive(url)))
         return
     with tempfile.TemporaryDirectory(prefix="access-logs-") as name:
         temporary = Path(name)
@@ -166,10 +190,13 @@ class Report:
 def measure(report: Report, temporary: Path, paths: list[Path], lines: int, repeats: int) -> None:
     """Counts and queries the logs, in turns with `zcat`, so that both run on the same machine."""
     counts, decompressions, queries = list[dict[str, Any]](), list[Timing](), list[dict[str, Any]]()
+    plain = list[dict[str, Any]]()
     for number in range(repeats):
         decompressions.append(zcat(paths))
         url = f"sqlite:///{temporary}/{number}.db"
         counts.append(run_in_subprocess("--count", str(paths[0].parent), "--url", url))
+        plain_url = f"sqlite:///{temporary}/{number}-plain.db"
+        plain.append(run_in_subprocess("--count", str(paths[0].parent), "--url", plain_url, "--no-details"))
         queries.append(run_in_subprocess("--query", "--url", url))
     best, zcat_s = min(counts, key=lambda run: run["wall_s"]), min(run.wall_s for run in decompressions)
     parsed = min(run["parsed"] / lines for run in counts)
@@ -179,6 +206,7 @@ def measure(report: Report, temporary: Path, paths: list[Path], lines: int, repe
     report.add("wall", f"{best['wall_s']:.2f} s", other, f"{ratio:.2f} ×", goal, is_met=ratio <= MAX_ZCAT_RATIO)
     cpu_s, zcat_cpu_s = min(run["cpu_s"] for run in counts), min(run.cpu_s for run in decompressions)
     report.add("processor", f"{cpu_s:.2f} s", f"zcat | wc -l {zcat_cpu_s:.2f} s", f"{cpu_s / zcat_cpu_s:.2f} ×")
+    compare_with_plain(report, counts, plain)
     compare_with_goaccess(report, temporary, paths, lines / best["wall_s"], lines / cpu_s)
     peak_mb = max(run["peak_mb"] for run in counts)
     add_peak(report, lines, peak_mb)
@@ -186,6 +214,25 @@ def measure(report: Report, temporary: Path, paths: list[Path], lines: int, repe
     result = f"{query['rows']:,} rows, {query['routes']} routes, worst {query['worst']}"
     goal, cpu = f"≤ {MAX_QUERY_S:g} s", f"cpu {query['cpu_s']:.2f} s"
     report.add("a query", f"{query['wall_s']:.2f} s", result, cpu, goal, is_met=query["wall_s"] <= MAX_QUERY_S)
+
+
+def compare_with_plain(report: Report, counts: list[dict[str, Any]], plain: list[dict[str, Any]]) -> None:
+    """What sizes and traits cost."""
+    for title, name, limit, divisor, unit in (
+        ("with sizes and traits, wall", "wall_s", MAX_DETAILS_TIME_RATIO, 1, "s"),
+        ("with sizes and traits, processor", "cpu_s", MAX_DETAILS_TIME_RATIO, 1, "s"),
+        ("with sizes and traits, stored", "stored_bytes", MAX_DETAILS_SIZE_RATIO, 1e6, "MB"),
+    ):
+        own, other = (min(run[name] for run in runs) / divisor for runs in (counts, plain))
+        ratio = own / other
+        report.add(
+            title,
+            f"{own:.2f} {unit}",
+            f"without {other:.2f} {unit}",
+            f"{ratio:.2f} ×",
+            f"≤ {limit} ×",
+            is_met=ratio <= limit,
+        )
 
 
 def compare_with_goaccess(

@@ -19,6 +19,7 @@ from domain.log_counts import (
     NO_STATUS,
     OTHER_VALUE,
     SIZES,
+    TRAIT_BLOCK_S,
     TRAIT_NAMES,
     TRAITS,
     UNANSWERED_MS,
@@ -78,24 +79,26 @@ FROM grouped
 WHERE kind = 'size' AND {_VALID_GROUP} AND regexp_matches(elb_status, {quote(STATUS_REGEX)}) AND {_MINUTE} >= ? AND {_MINUTE} < ?
 GROUP BY ALL ORDER BY minute, route
 """
-_BLOCK_START = _MINUTE.replace("minute", "block")
+_BLOCK_START = f"{_MINUTE} // {TRAIT_BLOCK_S} * {TRAIT_BLOCK_S}"
 _SYSTEMS = {"Wind": "Windows", "Maci": "macOS", "iPho": "iOS", "iPad": "iOS", "Linu": "Android", "X11;": "Linux"}
 _SYSTEM = "".join(f" WHEN {quote(start)} THEN {quote(name)}" for start, name in _SYSTEMS.items())
 _AGENT_PRODUCT = f"substr(agent, {len(BROWSER) + 5})"
 # Only letters, so that neither a version nor an identifier of a device is kept.
 _AGENT_FAMILY = f"""
-  CASE WHEN substr(agent, 1, {len(BROWSER)}) <> {quote(BROWSER)} THEN regexp_extract(agent, '^[A-Za-z][A-Za-z_-]*')
+  CASE WHEN agent IS NULL THEN NULL
+    WHEN substr(agent, 1, {len(BROWSER)}) <> {quote(BROWSER)} THEN regexp_extract(agent, '^[A-Za-z][A-Za-z_-]*')
     WHEN {_AGENT_PRODUCT} = 'Bot' THEN 'Bot'
     ELSE concat_ws(' · ', nullif({_AGENT_PRODUCT}, ''), CASE substr(agent, {len(BROWSER) + 1}, 4){_SYSTEM} END) END"""
 _TRAIT_VALUES = " UNION ALL ".join(
-    f"SELECT minute, target_group, '{name}' AS trait, {name} AS value, outcome, n FROM joint" for name in TRAIT_NAMES
+    f"SELECT minute, target_group, '{name}' AS trait, {name} AS value, outcome, n FROM valid WHERE {name} IS NOT NULL"
+    for name in TRAIT_NAMES
 )
 _TRAITS = f"""
-WITH joint AS (
+WITH valid AS (
   SELECT {_BLOCK_START} AS minute, {_GROUP_NAME}, target, {_AGENT_FAMILY} AS agent, protocol, tls, long_time,
     TRY_CAST(outcome AS INTEGER) AS outcome, sum(n) AS n
   FROM grouped
-  WHERE kind = 'trait' AND {_VALID_GROUP.replace("minute", "block")} AND {_BLOCK_START} >= ? AND {_BLOCK_START} < ? GROUP BY ALL
+  WHERE kind IN ('target', 'client') AND {_VALID_GROUP} AND {_MINUTE} >= ? AND {_MINUTE} < ? GROUP BY ALL
 ), requests AS (
   SELECT minute, target_group, trait, value, outcome, sum(n) AS n FROM ({_TRAIT_VALUES}) GROUP BY ALL
 ), totals AS (

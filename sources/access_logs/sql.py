@@ -22,8 +22,9 @@ FIELDS = (
 )  # fmt: skip
 GROUP_COLUMNS = ("minute", "head", "route", "target_group", "elb_status", "target_status", "latency")  # of counts_sql
 SIZE_COLUMNS = ("minute", "head", "route", "target_group", "elb_status", "protocol", "size_class")
-TRAIT_COLUMNS = ("block", "target_group", "target", "agent", "protocol", "tls", "long_time", "outcome")
-ALL_COLUMNS = tuple(dict.fromkeys((*GROUP_COLUMNS, *SIZE_COLUMNS, *TRAIT_COLUMNS)))
+TARGET_COLUMNS = ("minute", "target_group", "outcome", "target")
+CLIENT_COLUMNS = ("minute", "target_group", "outcome", "agent", "protocol", "tls", "long_time")
+ALL_COLUMNS = tuple(dict.fromkeys((*GROUP_COLUMNS, *SIZE_COLUMNS, *TARGET_COLUMNS, *CLIENT_COLUMNS)))
 LONG_TIME_S = "0.1"  # from which on one of the three times is long
 REQUEST_TYPES = ("http", "https", "h2", "grpcs", "ws", "wss")
 # What fields look like; a field that does not shows that its line was split in the wrong places. Only syntax that all engines share.
@@ -91,8 +92,9 @@ def counts_sql(
     | n | number of lines |
     | example | with `examples`: "time target path" of one line that failed or took at least SLOW_EXAMPLE_S |
 
-    With `details` every line is counted two times more, in rows of another `kind` ("count", "size", "trait") with the columns of SIZE_COLUMNS and
-    `bytes`, or of TRAIT_COLUMNS; the others are null. One pass over the lines counts all three.
+    With `details` every line is counted three times more, in rows of another `kind` ("count", "size", "target", "client") with the columns of
+    SIZE_COLUMNS and `bytes`, of TARGET_COLUMNS, or of CLIENT_COLUMNS; the others are null. One pass over the lines counts all four. Targets are not
+    combined with the other traits: the groups stay few.
 
     Grouping by the texts is exact, and cheaper than parsing each number first.
     """
@@ -123,7 +125,7 @@ SELECT {columns}, {_kind_sql(details=details)} AS kind, {of_lines}
 FROM (
   SELECT {minute} AS minute, head, {_escaped_route_sql(dialect, patterns)} AS route, path, target_group_arn AS target_group,
     elb_status_code AS elb_status, target_status_code AS target_status, target_processing_time AS latency, time, target_port
-    {f", sent_bytes, {_details_sql(minute)}" if details else ""}
+    {f", sent_bytes, {_details_sql()}" if details else ""}
   FROM (
     SELECT *, {_without_parameters(dialect)} AS path
     FROM (
@@ -140,19 +142,20 @@ GROUP BY {columns}, kind
 
 
 def _grouping_sets() -> str:
-    sets = (f"({', '.join(columns)})" for columns in (GROUP_COLUMNS, SIZE_COLUMNS, TRAIT_COLUMNS))
+    sets = (f"({', '.join(columns)})" for columns in (GROUP_COLUMNS, SIZE_COLUMNS, TARGET_COLUMNS, CLIENT_COLUMNS))
     return f"GROUPING SETS ({', '.join(sets)})"
 
 
 def _kind_sql(*, details: bool) -> str:
     if not details:
         return "'count'"
-    return "CASE WHEN grouping(latency) = 0 THEN 'count' WHEN grouping(size_class) = 0 THEN 'size' ELSE 'trait' END"
+    kinds = {"latency": "count", "size_class": "size", "target": "target", "agent": "client"}
+    cases = "".join(f" WHEN grouping({column}) = 0 THEN '{kind}'" for column, kind in kinds.items())
+    return f"CASE{cases} END"
 
 
-def _details_sql(minute: str) -> str:
-    """The columns of a line that only SIZE_COLUMNS and TRAIT_COLUMNS have, as short texts. Times are compared as text: "0.042", "-1", "12.345"."""
-    block = f"concat(substr({minute}, 1, 15), CASE WHEN substr({minute}, 16, 1) < '5' THEN '0' ELSE '5' END)"
+def _details_sql() -> str:
+    """The columns of a line that GROUP_COLUMNS do not have, as short texts. Times are compared as text: "0.042", "-1", "12.345"."""
     reached = "".join(
         f" WHEN target_processing_time < '{above / 1000:g}' THEN '{edge}'" for edge, above in pairwise(OUTCOME_EDGES_MS)
     )  # the first of "-1", too
@@ -170,7 +173,7 @@ def _details_sql(minute: str) -> str:
     )
     return (
         f"type AS protocol, CAST(floor(log2(greatest(TRY_CAST(sent_bytes AS DOUBLE), 1))) AS INTEGER) AS size_class,"
-        f" {block} AS block, target_port AS target, {_agent_sql()} AS agent, ssl_protocol AS tls,"
+        f" target_port AS target, {_agent_sql()} AS agent, ssl_protocol AS tls,"
         f" CASE{long_time} ELSE 'none' END AS long_time, {outcome} AS outcome"
     )
 

@@ -146,7 +146,7 @@ def test_spark_and_duckdb_count_the_same(tmp_path: Path) -> None:
         tables = aggregate(database, totals.plausible_window())
 
     rows = grouped.to_pylist()
-    assert sum(row["n"] for row in rows) == 3 * sum(stats.lines for stats in expected.files)
+    assert sum(row["n"] for row in rows) == 4 * sum(stats.lines for stats in expected.files)
     assert sum(row["n"] for row in rows if row["kind"] == "count") == sum(stats.lines for stats in expected.files)
     assert totals.lines - totals.parsed == sum(stats.unparsed for stats in expected.files)
     assert tables.counts.num_rows > 5_000

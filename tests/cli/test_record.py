@@ -46,7 +46,8 @@ def test_once_updates_everything_and_exits(two_days: Migration) -> None:
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     assert data["ok"]
-    assert {past["source"] for past in data["backfill"]} == {"demo", "demo_batches", "demo_lambda"}
+    criteria = {"mackerel_criteria", "cloudwatch_criteria"}
+    assert {past["source"] for past in data["backfill"]} == {"demo", "demo_batches", "demo_lambda", *criteria}
     assert all((past["state"], past["available"]) == ("done", past["total"]) for past in data["backfill"])
     assert {item["source"]: item["state"] for item in data["sources"]}["demo"] == "up"
     assert two_days.since_s is not None

@@ -94,6 +94,24 @@ def test_a_rate_of_5xx_is_left_to_the_criteria() -> None:
     assert answers(size_rows(EC2, 20, 24_000), size_rows(ECS, 14, 24_000), failed).findings == ()
 
 
+def test_the_size_of_an_error_page_is_no_finding() -> None:
+    ok = size_rows(EC2, 20, 24_000), size_rows(ECS, 20, 24_000)
+    pages = size_rows(EC2, 3, 300, elb_status=502), size_rows(ECS, 3, 3_000, elb_status=502)
+    result = answers(*ok, *pages)
+    assert result.findings == ()
+    assert [row.ratio for row in result.sizes if row.status == 502] == [pytest.approx(10, rel=0.05)]
+
+
+def test_a_difference_that_may_be_within_the_margin_is_no_finding() -> None:
+    """Twelve minutes in which the canary's mean is 5% to 90% higher."""
+    canary = size_rows(ECS, 20, 12_000, minutes=12)
+    for number, row in enumerate(canary):
+        row["bytes"] = int(row["bytes"] * (1.05, 1.9, 1.2)[number % 3])
+    result = answers(size_rows(EC2, 20, 12_000, minutes=12), canary)
+    assert result.sizes[0].ratio and result.sizes[0].ratio > 1.3
+    assert result.findings == ()
+
+
 def test_another_protocol_is_a_finding() -> None:
     https = size_rows(ECS, 10, 24_000, protocol="https")
     (finding,) = answers(size_rows(EC2, 20, 24_000), size_rows(ECS, 10, 24_000), https).findings

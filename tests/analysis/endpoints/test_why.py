@@ -1,5 +1,6 @@
 """Why: the bad target, user agent or zone is named first; a value that both fleets have in common, or chance, is not."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,19 @@ def test_a_bad_target_is_named_first_with_its_counts() -> None:
     assert (item.trait, item.value, item.worse) == ("target", "10.0.11.7:80", Side(480, 708, 1200, 24_000))
     assert item.divergence == pytest.approx(480 / 708 - 1 / 20)
     assert item.p_value < 1e-9
+
+
+def test_the_p_value_is_hoeffdings_bound_times_the_number_of_values() -> None:
+    """A quarter of 48 events has a twentieth of the requests; two TLS versions, a method and a route are looked at."""
+    rows = trait_rows(ECS, "tls", {"a": 1900, "b": 100}, {"a": 3, "b": 1})
+    found = why(counts(ECS, 2000, 4), rows)
+    (item,) = found.common
+    share, expected, events = 1 / 4, 1 / 20, 48
+    bound = math.exp(
+        -events * (share * math.log(share / expected) + (1 - share) * math.log((1 - share) / (1 - expected)))
+    )
+    assert (item.value, found.looked_at) == ("b", 4)
+    assert item.p_value == pytest.approx(4 * bound)
 
 
 def test_the_zone_of_bad_targets_comes_before_each_of_them() -> None:

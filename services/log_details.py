@@ -81,7 +81,7 @@ def why_of(
     if not traits.num_rows:
         return ()
     checkpoint()
-    counts = archive.access_logs.counts(window, WHY_COLUMNS)
+    counts = archive.access_logs.counts(window.aligned(TRAIT_BLOCK_S), WHY_COLUMNS)  # whole blocks, as the traits
     detailed = np.unique(traits["minute"].to_numpy())
     minutes = counts["minute"].to_numpy()
     counts = counts.filter(pa.array(np.isin(minutes - minutes % TRAIT_BLOCK_S, detailed)))

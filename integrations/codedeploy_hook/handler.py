@@ -17,12 +17,12 @@ from integrations.ecs_hook.handler import DEFAULT_DELAY_S, TIMEOUT_S, ask, delay
 
 HOOK_STATUS = {"continue": "Succeeded", "roll_back": "Failed"}  # of the others, there is none yet
 ROLLBACK_CREATOR = "codeDeployRollback"
-REPORT_S = 20.0  # of the function's own time, to tell CodeDeploy
+REPORT_S = 20.0  # of the function's own time, to report to CodeDeploy
 MIN_WAIT_S = 1.0
 
 
 def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, str]:
-    """Tells CodeDeploy the status, and returns it. Raises botocore's errors if CodeDeploy cannot be told: it then waits for its own time-out."""
+    """Reports the status to CodeDeploy, and returns it. Raises botocore's errors; CodeDeploy then waits for its own time-out."""
     client = boto3.client("codedeploy", config=Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2}))  # fmt: skip
     deployment_id = str(event["DeploymentId"])
     if _is_rollback(client, deployment_id):

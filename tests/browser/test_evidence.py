@@ -38,7 +38,7 @@ def test_it_is_downloaded_from_the_parity_page_and_opens_offline(
     page.goto((tmp_path / "evidence.html").as_uri())
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^(✓ CONTINUE|◐ WAIT|■ HOLD) · "))
     expect(page.locator("header")).to_contain_text("Photo service")
-    expect(page.get_by_role("img")).to_have_count(5)  # three criteria, error rate, p95
+    expect(page.get_by_role("img")).to_have_count(7)  # three criteria and two of its own, error rate, p95
     expect(page.locator("body")).to_contain_text(hashlib.sha256((tmp_path / "data.csv").read_bytes()).hexdigest())
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert console_messages == []

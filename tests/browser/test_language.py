@@ -107,8 +107,8 @@ def _navigation(page: Page):
 
 
 def _texts_of_the_demo() -> re.Pattern[str]:
-    """The names and titles in the demo's data: literals that are more than a word in lower case, and the names of its jobs."""
-    literals = {"cleanup", "digest", "export", "invoices", "newsletter", "rankings", "thumbnails"}
+    """The names and titles in the demo's data: literals that are more than a word in lower case, its load balancer, and the names of its jobs."""
+    literals = {"photo", "cleanup", "digest", "export", "invoices", "newsletter", "rankings", "thumbnails"}
     for path in (ROOT / "sources" / "demo").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(r"[^a-z_]", node.value):

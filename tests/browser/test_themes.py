@@ -66,7 +66,7 @@ def test_the_parity_page_fits_a_phone(demo_server: DashboardServer, open_page: O
         re.compile("CONTINUE|HOLD")
     )  # HOLD if the demo's logs were counted
     expect(dashboard.page.get_by_text("ECS − EC2 error rate: 95% CI").first).to_be_visible()
-    expect(dashboard.page.locator(".criteria tbody tr:not(.of-routes)")).to_have_count(3)  # the demo's criteria
+    expect(dashboard.page.locator(".criteria tbody tr:not(.of-routes)")).to_have_count(5)  # the demo's criteria
 
 
 def _open(open_page: OpenPage, server: DashboardServer, page: str, **options: Any) -> DashboardPage:

@@ -90,6 +90,7 @@ COMMANDS = (
     "notify",
     "trace 1-68000000-012345678901234567890123",
     "drain",
+    "probe --dry-run",
 )
 
 

@@ -45,4 +45,4 @@ def _controls(app: AppContext, runner: ProbeRunner, now: datetime) -> None:
     host = ", ".join(sorted(hosts)) or (app.migration.aws.load_balancer_arn.name if app.migration.aws else "")
     with st.popover(str(text.RUN)):
         st.markdown(text.asks(total, host))
-        st.button(str(text.CONFIRM), key="send_probes", on_click=_start, args=(runner,), type="primary")
+        st.button(str(text.CONFIRM), key="send_probes", on_click=_start, args=(runner,))

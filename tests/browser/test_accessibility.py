@@ -14,8 +14,8 @@ from tests.factories.dashboard_server import DashboardServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-# Each page with an element that it draws last.
 MAX_ESCAPES = 4
+# Each page with an element that it draws last.
 PAGES = {
     "/": ".st-key-chart_requests [data-drawn]",
     "/parity": ".forest tbody tr",

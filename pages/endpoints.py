@@ -174,7 +174,8 @@ def _overview(
             str(text.SHOW_ALL_ROUTES), key="all", on_click=set_query, kwargs={"q": None, "verdict": None, "page": None}
         )
     is_regression = "regression" in (*judged.verdict_counts, judged.endpoints.total.judgement.verdict)
-    st.html(details.why_section(log_details, migration.labels, is_regression=is_regression))
+    if why := details.why_section(log_details, migration.labels, is_regression=is_regression):
+        st.html(why)
     _map(app, judged, params)
 
 

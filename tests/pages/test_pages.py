@@ -22,6 +22,7 @@ from archive import Archive, ArchiveError
 from collector.access_log_ingest import IngestProgress, IngestState
 from domain import Window, utc_now
 from domain.trace import current_reference
+from services.log_details import LogDetails
 from sources.base import Problem
 from sources.demo.sources import DemoTraffic, program_anchor
 from tests.factories.demo_app import demo_app
@@ -113,6 +114,12 @@ def test_any_query_string_gives_a_page(page: str, query: dict[str, list[str]]) -
     test = open_page(page, query)
     assert not test.exception
     assert any("page-title" in html.proto.body for html in test.get("html"))
+
+
+def test_endpoints_of_which_nothing_stands_out_are_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.endpoints.details.details_view", lambda *_args, **_options: LogDetails())
+    test = open_page("endpoints", {})
+    assert not test.exception and not any("Look here first" in text for text in texts(test))
 
 
 @pytest.mark.parametrize(("page", "others"), [*((page, {}) for page in PAGES), ("endpoints", {"route": ["/route/7"]})])

@@ -19,6 +19,7 @@ from messages import notes as text
 from reports.templating import render
 from ui import layout
 from ui.app_context import AppContext
+from ui.identity import current_identity
 from ui.retrospective.rate_limit import ARCHIVE_LIMIT, SESSION_LIMIT, RateLimit
 
 MAX_REMOVALS = 20
@@ -36,20 +37,9 @@ def show_invalid(message: str) -> None:
     st.html(Markup("<p class='warn'>{}</p>").format(message))
 
 
-def signed_in_author(app: AppContext) -> str:
-    """The name in the header that `author_header` names; "" if none is configured, or the session's connection has none, or several."""
-    header = app.migration.server.author_header
-    values = st.context.headers.get_all(header) if header else []
-    if len(values) != 1:
-        return ""
-    with suppress(UnicodeError):  # ASGI decodes headers as Latin-1; proxies send UTF-8
-        return values[0].encode("latin-1").decode().strip()
-    return values[0].strip()
-
-
 def author_input(app: AppContext, label: str, container: DeltaGenerator, *, key: str) -> str:
     """The author of an entry: who is signed in, else what is typed."""
-    if author := signed_in_author(app):
+    if author := current_identity(app).name:
         container.text_input(label, value=author, disabled=True)
         return author
     return container.text_input(label, max_chars=60, key=f"{key}_author")

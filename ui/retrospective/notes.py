@@ -16,6 +16,7 @@ from messages import notes as text
 from services.retrospective import MigrationOutline
 from ui import layout
 from ui.app_context import AppContext
+from ui.identity import current_identity
 from ui.retrospective.entries import (
     author_input,
     confirmation,
@@ -25,7 +26,6 @@ from ui.retrospective.entries import (
     removal_lines,
     save_entry,
     show_invalid,
-    signed_in_author,
 )
 
 FORM = "note"
@@ -56,7 +56,7 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
     notes = sorted((*others, *app.archive.notes.read()), key=lambda note: note.ts, reverse=True)
     if not notes:
         layout.note(str(text.NONE))
-    remove = partial(app.archive.notes.remove, removed_by=signed_in_author(app))
+    remove = partial(app.archive.notes.remove, removed_by=current_identity(app).name)
     for note in notes[:MAX_NOTES]:
         is_own = note.source == NOTES
         author = text.by_author(note.detail) if is_own else note.detail
@@ -85,7 +85,7 @@ def save_note(
     except ValueError:
         show_invalid(text.invalid_time(at))
         return
-    remove = partial(app.archive.notes.remove, removed_by=signed_in_author(app))
+    remove = partial(app.archive.notes.remove, removed_by=current_identity(app).name)
 
     def add() -> Event:
         note = app.archive.notes.add(ts, words, author)

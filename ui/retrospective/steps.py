@@ -11,6 +11,7 @@ from messages import notes, numbers
 from messages import steps as text
 from ui import layout
 from ui.app_context import AppContext
+from ui.identity import current_identity
 from ui.retrospective.entries import (
     author_input,
     confirmation,
@@ -20,7 +21,6 @@ from ui.retrospective.entries import (
     removal_lines,
     save_entry,
     show_invalid,
-    signed_in_author,
 )
 
 FORM = "step"
@@ -42,7 +42,7 @@ def steps_section(app: AppContext, *, now: datetime) -> None:
     confirmation(FORM)
     steps = sorted(app.archive.steps.read(), key=lambda step: step.ts, reverse=True)
     used = {change.key for change in app.archive.events.weight_changes() if change.origin == "entered"}
-    remove = partial(app.archive.steps.remove, removed_by=signed_in_author(app))
+    remove = partial(app.archive.steps.remove, removed_by=current_identity(app).name)
     for step in steps:
         clock, share = layout.format_clock(step.ts, app.migration, now), numbers.configured_share(step.after or 0.0)
         details = [notes.by_author(step.author), "" if step.key in used else str(text.UNUSED)]
@@ -66,6 +66,6 @@ def _save(app: AppContext, share: str, at: str, author: str, now: datetime) -> N
     if ts > now.timestamp():
         show_invalid(str(text.FUTURE))
         return
-    remove = partial(app.archive.steps.remove, removed_by=signed_in_author(app))
+    remove = partial(app.archive.steps.remove, removed_by=current_identity(app).name)
     add = partial(app.archive.steps.add, ts, canary_share, author)
     save_entry(FORM, str(text.TITLE), add, lambda step: remove(step.key))

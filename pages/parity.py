@@ -92,6 +92,8 @@ def _folded(app: AppContext, view: JudgementView, now: datetime) -> None:
         st.html(render_html("parity.pairs", title=text.WOULD_CHANGE_TITLE, rows=headroom))
     with st.expander(str(frame.METHOD_TITLE), key="method"):
         layout.note(str(frame.METHOD))
+        if methods := render_html("verdicts.methods", results=view.judgement.criteria):
+            st.html(methods)
     criteria_import_section(app)
 
 

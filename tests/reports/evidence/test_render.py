@@ -157,6 +157,7 @@ def test_the_page_shows_what_was_judged() -> None:
 def test_the_page_has_the_expressions_of_criteria_of_ones_own() -> None:
     text = parsed_page(make_migration("criteria", [own_table(better="equal")])).text
     assert "±5 · better: equal EC2: service(photo, upload.ec2) ECS: service(photo, upload.ecs)" in text
+    assert "judged by the differences of paired minutes" in text and "Mackerel expressions are evaluated here" in text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from analysis import CriterionVerdict, Judgement
 from analysis.parity.verdicts import DEFAULT_CRITERIA, close_judgement
 from domain import Criterion
+from reports.templating import render
 from tests.factories.archives import MIGRATION
 from tests.factories.config_issues import CPU, own_table
 from tests.factories.html import ParsedHtml
@@ -38,9 +39,14 @@ def test_the_rules_of_expressions_are_said_once_if_there_is_one(source: str, is_
     criteria = [
         Criterion.model_validate(own_table(name=name, source=source, baseline=query, canary=query)) for name in names
     ]
-    judgement = Judgement("undecided", tuple(replace(UNDECIDED, criterion=criterion) for criterion in criteria))
-    text = " ".join(ParsedHtml(str(criteria_table(MIGRATION, judgement))).text.split())
+    results = [replace(UNDECIDED, criterion=criterion) for criterion in (ERRORS, *criteria)]
+    text = ParsedHtml(str(render("verdicts.methods", results=results))).text
     assert text.count("no point is a gap, not 0; diff and divide have a gap if either side has one") == int(is_said)
+    assert [text.count(f"{name}: judged by the differences of paired minutes") for name in names] == [1, 1]
+
+
+def test_built_in_criteria_have_no_paragraph() -> None:
+    assert render("verdicts.methods", results=[YOUNG]) == ""
 
 
 def test_routes_are_the_last_row_and_gate_criteria_are_marked() -> None:

@@ -44,6 +44,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GateServer]:
 def asked(gate: GateServer, monkeypatch: pytest.MonkeyPatch) -> GateServer:
     monkeypatch.setenv("GATE_URL", f"{gate.url}/api/v1/decision")
     monkeypatch.setenv("GATE_TOKEN", "correct-horse")
+    monkeypatch.setattr(hook, "TIMEOUT_S", 60.0)
     return gate
 
 

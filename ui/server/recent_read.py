@@ -22,15 +22,15 @@ class RecentRead(Generic[T]):
         self._value: T | None = None
         self._expires_at = 0.0  # on the monotonic clock
 
-    async def get(self, read: Callable[[], T | None], *, wait_s: float = TIMEOUT_S) -> T | None:
+    async def get(self, read: Callable[[], T | None], *, wait_s: float | None = None) -> T | None:
         """The value; None if the archive could not be read within TIMEOUT_S, or `read` has none.
 
-        While it is read for longer than `wait_s`, that of the last time, unless there is none.
+        While it is read for longer than `wait_s` (None: TIMEOUT_S), that of the last time, unless there is none.
         """
         if self._reading is None and time.monotonic() >= self._expires_at:
             self._reading = asyncio.create_task(self._read(read))
         if self._reading:
-            await asyncio.wait([self._reading], timeout=TIMEOUT_S if self._value is None else wait_s)
+            await asyncio.wait([self._reading], timeout=TIMEOUT_S if self._value is None or wait_s is None else wait_s)
         return self._value
 
     async def _read(self, read: Callable[[], T | None]) -> None:

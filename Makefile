@@ -67,7 +67,7 @@ sbom: $(DEV) ## Write the locked packages as a CycloneDX bill of materials (SBOM
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file $(SBOM) requirements.txt
 
 audit: $(DEV) ## Look up known vulnerabilities of the locked packages; needs network access
-	@PIP_AUDIT=$(BIN)/pip-audit .ci/audit requirements.txt
+	@PIP_AUDIT=$(BIN)/pip-audit .ci/audit requirements.txt requirements-otel.txt
 
 world: $(DEV) ## Run a loopback AWS and Mackerel for the dashboard (ARGS=--help)
 	$(BIN)/python -m tests.fakes $(ARGS)

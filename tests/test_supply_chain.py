@@ -56,8 +56,13 @@ def test_an_audit_without_an_answer_for_every_package_fails_with_a_sentence(
     )
     tool.chmod(0o755)
     environment = {**os.environ, "PIP_AUDIT": str(tool)}
-    command = [str(ROOT / ".ci" / "audit"), "requirements.txt"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    (command,) = re.findall(r"(?m)^\t.*(\.ci/audit .*)$", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    result = subprocess.run(
+        command.split(), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
     assert (result.returncode, result.stdout.strip()) == (exit_code, output)
     assert result.stderr.startswith(error) and bool(result.stderr) == bool(error)
-    assert "--strict" in (tmp_path / "args").read_text(encoding="utf-8")
+    arguments = (tmp_path / "args").read_text(encoding="utf-8").split()
+    assert "--strict" in arguments
+    files = [path.name for path in ROOT.glob("requirements*.txt") if path.name != "requirements-dev.txt"]
+    assert sorted(re.findall(r"--requirement=(\S+)", " ".join(arguments))) == sorted(files)

@@ -34,9 +34,9 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A message that this process alone may send until the claim expires. `attempts`: those before, of which the outcome of the last may be unknown.
+    """A message that this process alone may send until the claim expires. `attempts`: those before.
 
-    `key` is the same at every attempt. `body`: a notice as JSON.
+    `key` is the same at every attempt. `body`: a notice as JSON. `may_have_arrived`: the outcome of an attempt is unknown.
     """
 
     key: str
@@ -44,6 +44,7 @@ class Claim:
     owner: str
     body: str
     attempts: int
+    may_have_arrived: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class NotificationStore:
             # A time that lies too far ahead comes from a wrong clock.
             if row is None or now < row.due_at <= now + MAX_RETRY_S or now < row.claimed_until <= now + claim_s:
                 return None
-            claim = Claim(row.key, channel, secrets.token_hex(8), row.body, row.attempts)
+            claim = Claim(row.key, channel, secrets.token_hex(8), row.body, row.attempts, row.claimed_until > 0)
             values = {"claim_owner": claim.owner, "claimed_until": now + claim_s, "attempts": row.attempts + 1}
             connection.execute(update(table).where(self._open(channel), table.c.key == row.key).values(values))
             return claim
@@ -137,11 +138,13 @@ class NotificationStore:
         with self._database.writing() as connection:
             return self._close(connection, self._claimed(claim), now=now, outcome=outcome, problem=problem)
 
-    def retry(self, claim: Claim, problem: Problem, *, in_s: float, now: int) -> None:
-        """Ends a claim; the message is due again in `in_s` seconds."""
+    def retry(self, claim: Claim, problem: Problem, *, in_s: float, may_have_arrived: bool, now: int) -> None:
+        """Ends a claim; the message is due again in `in_s` seconds. `may_have_arrived`: the outcome of the attempt is unknown."""
         with self._database.writing() as connection:
-            due_at = _database_time(connection, now) + int(min(in_s, MAX_RETRY_S))
-            values = {"due_at": due_at, "claimed_until": 0, "problems": problems_to_json([problem])}
+            now = _database_time(connection, now)
+            claimed_until = now if may_have_arrived or claim.may_have_arrived else 0
+            due_at = now + int(min(in_s, MAX_RETRY_S))
+            values = {"due_at": due_at, "claimed_until": claimed_until, "problems": problems_to_json([problem])}
             connection.execute(update(schema.notification).where(self._claimed(claim)).values(values))
 
     def channel_states(self, now: int) -> tuple[ChannelState, ...]:

@@ -21,6 +21,7 @@ from archive import Archive
 from benchmarks.environment import traffic_model
 from domain import Migration
 from domain.config.loader import load
+from messages.notifications import MAY_BE_REPEATED
 from services import notifications
 from services.notices import NotifyTarget
 from services.notifications import Notifier, announce_changes
@@ -177,18 +178,19 @@ def drain(archive: Archive, migration: Migration, environment: Mapping[str, str]
 
 
 def report(signal_name: str, n: int, n_messages: int, slack: Sequence[Received], webhook: Sequence[Received]) -> bool:
-    titles = Counter(
-        request.json["blocks"][0]["text"]["text"] + request.json["blocks"][1]["elements"][0]["text"]
-        for request in slack
-    )
     ids = Counter(request.headers["webhook-id"] for request in webhook)
-    repeated_at_slack = len(slack) - n_messages
+    plain, marked = Counter[str](), Counter[str]()  # by text and link, which no two changes share
+    for request in slack:
+        text, mark, _ = request.json["blocks"][0]["text"]["text"].partition(f"\n{MAY_BE_REPEATED}")
+        (marked if mark else plain)[text + request.json["blocks"][1]["elements"][0]["text"]] += 1
+    lost, repeated = n_messages - len(plain | marked), len(slack) - len(plain | marked)
+    unmarked = plain.total() - len(plain)
     print(
         f"{n} × {signal_name} while {n_messages} messages were sent: webhook {n_messages - len(ids)} lost, "
         f"{len(webhook) - len(ids)} sent again with the same webhook-id, 0 for a receiver that drops those; "
-        f"Slack {max(0, n_messages - len(slack))} lost, {repeated_at_slack} shown twice ({len(titles)} texts)"
+        f"Slack {lost} lost, {repeated} shown twice, {unmarked} of them without a mark, {len(marked.keys() - plain)} marked that were shown once"
     )
-    return len(ids) != n_messages or repeated_at_slack < 0 or (signal_name == "SIGTERM" and repeated_at_slack > 0)
+    return bool(n_messages - len(ids) or lost or unmarked or (signal_name == "SIGTERM" and repeated))
 
 
 def send_for_ever(url: str) -> int:

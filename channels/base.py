@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from sources.base import Problem
+from sources.base import Problem, ProblemKind
 
 NoticeKind = Literal["decision", "weights", "deployment", "incident", "batch", "source", "test"]
 
 TIMEOUT_S = (3.0, 10.0)  # to connect, between two bytes
 DEADLINE_S = 10.0  # of a whole reply
+_UNKNOWN_OUTCOME: tuple[ProblemKind, ...] = (
+    "timeout",
+    "unreachable",
+    "server_error",
+    "bad_reply",
+)  # or the reply was lost
 MAX_SEND_S = 60  # of a send with all of these, in which no other process sends the same message
 
 
@@ -40,12 +46,16 @@ class Delivery:
     is_final: bool = False
     retry_after_s: float | None = None
 
-
-SENT = Delivery()
+    @property
+    def may_have_arrived(self) -> bool:
+        return self.problem is None or self.problem.kind in _UNKNOWN_OUTCOME
 
 
 class Channel(Protocol):
+    """`drops_repeats`: a notice that is sent twice is shown once."""
+
     name: str
+    drops_repeats: bool
 
     def send(self, notice: Notice, *, is_repeat: bool) -> Delivery:
         """Sends a notice within MAX_SEND_S. `is_repeat`: an earlier attempt may have arrived. Faults are problems."""

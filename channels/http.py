@@ -100,7 +100,7 @@ class PublicAdapter(LimitedAdapter):
 
 
 class WebhookAddress:
-    """A URL in an environment variable. It is redacted in all texts: who has it may post."""
+    """A URL in an environment variable. It is redacted in all texts, because the URL is the permission to post."""
 
     def __init__(
         self, channel: str, variable: str, *, allow_private: bool, environment: Mapping[str, str] = os.environ

@@ -39,6 +39,7 @@ class MackerelWriter:
     """Writes to one service with a key of its own, which needs Write permission."""
 
     name = "mackerel_annotations"
+    drops_repeats = True
 
     def __init__(self, variable: str, service: str, *, environment: Mapping[str, str] = os.environ) -> None:
         self._variable, self._service = variable, service

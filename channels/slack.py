@@ -44,6 +44,7 @@ class SlackChannel:
     """Slack answers "ok", or the name of an error. It drops no message that is sent again: a repeat shows twice."""
 
     name = "slack"
+    drops_repeats = False
 
     def __init__(self, address: WebhookAddress) -> None:
         self._address = address

@@ -1,4 +1,4 @@
-"""Amazon SNS, in the custom schema of Amazon Q Developer in chat applications, which drops everything else without a word.
+"""Amazon SNS, in the custom schema of Amazon Q Developer in chat applications, which silently drops everything else.
 
 https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
 """
@@ -41,9 +41,10 @@ def _plain(text: str) -> str:
 
 
 class SnsChannel:
-    """A FIFO topic drops what is sent again within five minutes; a standard one does not."""
+    """A FIFO topic drops what is sent again within five minutes, a standard one does not."""
 
     name = "sns"
+    drops_repeats = False  # a message may be sent again later than that
 
     def __init__(self, topic: str, aws: Aws) -> None:
         """`aws`: with the region of the topic."""

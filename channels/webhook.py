@@ -51,6 +51,7 @@ def build_body(notice: Notice) -> bytes:
 
 class WebhookChannel:
     name = "webhook"
+    drops_repeats = True  # the receiver does, by `webhook-id`
 
     def __init__(
         self,

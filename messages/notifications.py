@@ -26,6 +26,7 @@ COMMAND = HelpText(
 TEST_OPTION = lazy("Send a test message to every channel, at once.")
 NO_CHANNELS = lazy("No channel: add [notify] to migration.toml (docs/notifications.md).")
 TEST_TITLE = lazy("Test message: notifications of this migration arrive here.")
+MAY_BE_REPEATED = lazy("Sent again: it is unknown whether this message arrived before.")
 TEST_SENT = lazy("test message sent")
 NOTHING_SENT = lazy("nothing sent yet")
 

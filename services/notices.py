@@ -51,7 +51,7 @@ class Reading:
     """The value of a subject as of `read_at` (epoch seconds). `words`: for the change from the value before.
 
     A change is announced if another reading, `hold_s` seconds later or more, has it, too; at once if that is 0. `began`: of a subject that begins
-    to exist; of others the first value is announced to nobody. `is_over`: its value does not change any more.
+    to exist; of others the first value is not announced. `is_over`: its value does not change any more.
     """
 
     subject: str

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from archive import Archive, ArchiveError
+from archive import ArchiveError
 from archive.notifications import Claim
 from channels.base import MAX_SEND_S, Channel, Delivery, Notice
 from channels.mackerel import MackerelWriter
@@ -18,6 +18,7 @@ from domain import Clock, Migration, utc_now
 from domain.decision import Decision
 from domain.serialization import from_json, to_json
 from domain.window import MINUTE_S
+from messages import notifications as text
 from messages.i18n import in_language
 from services.notices import NotifyTarget, build_notice, read_readings, step
 from services.recorded_decision import parse_body, read_state, why_unusable
@@ -62,19 +63,20 @@ def retry_in_s(delivery: Delivery, attempts: int) -> float:
     return min(FIRST_RETRY_S * 2.0 ** min(attempts - 1, 16), MAX_RETRY_S)
 
 
-def send_next(archive: Archive, channel: Channel, *, clock: Clock = utc_now, claim_s: int = MAX_SEND_S) -> bool:
+def send_next(target: NotifyTarget, channel: Channel, *, clock: Clock = utc_now, claim_s: int = MAX_SEND_S) -> bool:
     """Sends the oldest message that is due; False if none is, or if another process sends it. Raises ArchiveError."""
-    store = archive.notifications
+    store = target.archive.notifications
     claim = store.claim_next(channel.name, claim_s=claim_s, now=_seconds(clock))
     if claim is None:
         return False
-    delivery = _send(channel, claim)
+    delivery = channel.send(_claimed_notice(target.migration, channel, claim), is_repeat=claim.may_have_arrived)
     if delivery.problem is None:
         store.finish(claim, "sent", None, now=_seconds(clock))
     elif delivery.is_final:
         store.finish(claim, "refused", delivery.problem, now=_seconds(clock))
     else:
-        store.retry(claim, delivery.problem, in_s=retry_in_s(delivery, claim.attempts + 1), now=_seconds(clock))
+        in_s, may_have_arrived = retry_in_s(delivery, claim.attempts + 1), delivery.may_have_arrived
+        store.retry(claim, delivery.problem, in_s=in_s, may_have_arrived=may_have_arrived, now=_seconds(clock))
     if delivery.problem:
         logger.warning("notification not sent: %s %s", channel.name, delivery.problem.kind)
     return True
@@ -100,8 +102,13 @@ def post_metrics(target: NotifyTarget, writer: MackerelWriter, now: datetime) ->
         logger.warning("service metrics not posted: %s", delivery.problem.kind, extra={"migration": migration.slug})
 
 
-def _send(channel: Channel, claim: Claim) -> Delivery:
-    return channel.send(from_json(Notice, claim.body), is_repeat=claim.attempts > 0)
+def _claimed_notice(migration: Migration, channel: Channel, claim: Claim) -> Notice:
+    """The notice of a claim, with a sentence if it may be shown twice."""
+    notice = from_json(Notice, claim.body)
+    if channel.drops_repeats or not claim.may_have_arrived:
+        return notice
+    with in_language(migration.notify.language or None if migration.notify else None):
+        return replace(notice, details=(*notice.details, str(text.MAY_BE_REPEATED)))
 
 
 def _has_metrics(migration: Migration) -> bool:
@@ -180,7 +187,7 @@ class Notifier:
                     if isinstance(channel, MackerelWriter) and _has_metrics(target.migration):
                         post_metrics(target, channel, self.clock())
                     while not self._stopping.is_set() and send_next(
-                        target.archive, channel, clock=self.clock, claim_s=self.claim_s
+                        target, channel, clock=self.clock, claim_s=self.claim_s
                     ):
                         self._stopping.wait(PACE_S)
 

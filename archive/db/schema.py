@@ -233,7 +233,8 @@ announced = Table(
     *_required(BigInteger, "since_s", "candidate_s"),
 )
 
-# The outbox: a notice (JSON) for one channel, in the order of `position`. Until `claimed_until`, `claim_owner` alone sends it. `outcome`: "" until `done_at`.
+# The outbox: a notice (JSON) for one channel, in the order of `position`. Until `claimed_until`, `claim_owner` alone sends it; afterwards
+# that is the end of an attempt whose outcome is unknown (0: of each it is known). `outcome`: "" until `done_at`.
 notification = Table(
     "notification",
     METADATA,

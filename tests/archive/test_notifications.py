@@ -18,13 +18,8 @@ OTHER = MIGRATION.model_copy(update={"name": "Other"})
 
 
 pytestmark = pytest.mark.usefixtures("both_engines")
-
-
-@pytest.fixture
-def sqlite_only(both_engines: str) -> None:
-    """Time passes by `now`; PostgreSQL has a clock of its own."""
-    if both_engines != "sqlite":
-        pytest.skip("the server's clock")
+# Of tests in which time passes by `now`: PostgreSQL has a clock of its own.
+on_sqlite = pytest.mark.parametrize("both_engines", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -85,7 +80,7 @@ def test_messages_of_a_channel_leave_in_order_and_one_at_a_time(archive: Archive
     assert archive.notifications.channel_states(NOW)[0] == ChannelState("slack", NOW + 1, 0, 0, ())
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@on_sqlite
 def test_the_claim_of_a_process_that_ended_expires(archive: Archive) -> None:
     add(archive, "a")
     first = claim(archive)
@@ -94,7 +89,7 @@ def test_the_claim_of_a_process_that_ended_expires(archive: Archive) -> None:
     second = claim(archive, NOW + CLAIM_S)
     assert (second.key, second.attempts) == ("a", 1)
     assert not archive.notifications.finish(first, "sent", None, now=NOW + CLAIM_S)  # it has it no longer
-    archive.notifications.retry(first, PROBLEM, in_s=1, now=NOW + CLAIM_S)
+    archive.notifications.retry(first, PROBLEM, in_s=1, may_have_arrived=False, now=NOW + CLAIM_S)
     assert state(archive).problems == ()
     assert archive.notifications.finish(second, "sent", None, now=NOW + CLAIM_S)
     assert claim(archive, NOW + DAY_S // 2) is None
@@ -115,41 +110,41 @@ def test_a_claim_from_a_clock_that_is_ahead_does_not_block(archive: Archive) -> 
     assert claim(archive).key == "a"
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@on_sqlite
 def test_a_message_waits_for_its_retry_and_later_ones_behind_it(archive: Archive) -> None:
     add(archive, "a")
     add(archive, "b")
-    archive.notifications.retry(claim(archive), PROBLEM, in_s=30, now=NOW)
+    archive.notifications.retry(claim(archive), PROBLEM, in_s=30, may_have_arrived=False, now=NOW)
     assert state(archive) == ChannelState("slack", None, 2, 1, (PROBLEM,))
     assert claim(archive, NOW + 29) is None
     assert claim(archive, NOW + 30).key == "a"
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@on_sqlite
 def test_no_retry_is_later_than_an_hour(archive: Archive) -> None:
     add(archive, "a")
-    archive.notifications.retry(claim(archive), PROBLEM, in_s=1e9, now=NOW)
+    archive.notifications.retry(claim(archive), PROBLEM, in_s=1e9, may_have_arrived=False, now=NOW)
     assert claim(archive, NOW + MAX_RETRY_S - 1) is None
     assert claim(archive, NOW + MAX_RETRY_S).key == "a"
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@on_sqlite
 def test_a_retry_time_from_a_clock_that_is_ahead_does_not_block(archive: Archive) -> None:
     add(archive, "a")
-    archive.notifications.retry(claim(archive), PROBLEM, in_s=30, now=NOW + 10 * MAX_RETRY_S)
+    archive.notifications.retry(claim(archive), PROBLEM, in_s=30, may_have_arrived=False, now=NOW + 10 * MAX_RETRY_S)
     assert claim(archive).key == "a"
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@on_sqlite
 def test_a_message_is_given_up_after_a_day_with_its_last_problem(archive: Archive) -> None:
     add(archive, "a")
     add(archive, "b", now=NOW + 10)
-    archive.notifications.retry(claim(archive), PROBLEM, in_s=1, now=NOW)
+    archive.notifications.retry(claim(archive), PROBLEM, in_s=1, may_have_arrived=False, now=NOW)
     assert claim(archive, NOW + MAX_AGE_S).key == "b"
     assert state(archive, NOW + MAX_AGE_S) == ChannelState("slack", None, 1, 1, (), 1, (PROBLEM,))
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@on_sqlite
 def test_a_refused_message_is_not_sent_again_and_shown_for_a_day(archive: Archive) -> None:
     add(archive, "a")
     assert archive.notifications.finish(claim(archive), "refused", PROBLEM, now=NOW)
@@ -158,7 +153,7 @@ def test_a_refused_message_is_not_sent_again_and_shown_for_a_day(archive: Archiv
     assert archive.notifications.channel_states(NOW + DAY_S) == ()
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@on_sqlite
 def test_what_was_sent_is_kept_for_a_month(archive: Archive, tmp_path: Path) -> None:
     add(archive, "a")
     archive.notifications.finish(claim(archive), "sent", None, now=NOW)

@@ -33,7 +33,7 @@ def fail(archive: Archive, problem: Problem, *, finally_: bool) -> None:
     if finally_:
         store.finish(claim, "refused", problem, now=NOW_S)
     else:
-        store.retry(claim, problem, in_s=60, now=NOW_S)
+        store.retry(claim, problem, in_s=60, may_have_arrived=False, now=NOW_S)
 
 
 def test_a_missing_secret_comes_before_what_the_outbox_has(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,10 @@ class Recorded:
 
     name = "slack"
 
-    def __init__(self, *deliveries: Delivery) -> None:
+    def __init__(self, *deliveries: Delivery, drops_repeats: bool = False) -> None:
         self.sent: list[tuple[str, bool]] = []
+        self.details: list[tuple[str, ...]] = []
+        self.drops_repeats = drops_repeats
         self._deliveries = list(deliveries)
 
     def check(self) -> Problem | None:
@@ -36,6 +38,7 @@ class Recorded:
 
     def send(self, notice: Notice, *, is_repeat: bool) -> Delivery:
         self.sent.append((notice.title, is_repeat))
+        self.details.append(notice.details)
         return self._deliveries.pop(0) if self._deliveries else Delivery()
 
 
@@ -53,8 +56,8 @@ def target(archive: Archive, **notify: object) -> NotifyTarget:
     return target_of(archive, notified_migration(**notify))
 
 
-def send_all(archive: Archive, channel: Recorded, seconds: float = 0) -> None:
-    while send_next(archive, channel, clock=lambda: at(seconds)):
+def send_all(archive: Archive, channel: Recorded, seconds: float = 0, **notify: object) -> None:
+    while send_next(target(archive, **notify), channel, clock=lambda: at(seconds)):
         pass
 
 
@@ -186,11 +189,36 @@ def test_the_message_of_a_process_that_was_killed_is_sent_by_another(archive: Ar
 
     first, second = Killed(), Recorded()
     with pytest.raises(KilledError):
-        send_next(archive, first, clock=lambda: at(0))
+        send_next(target(archive), first, clock=lambda: at(0))
     send_all(archive, second, 59)
     assert second.sent == []
     send_all(archive, second, 60)
     assert second.sent == [("Weights changed: ECS 10% → 25%", True)]
+    assert second.details == [("Sent again: it is unknown whether this message arrived before.",)]
+
+
+@pytest.mark.parametrize(
+    ("failures", "is_repeat"),
+    [
+        ((), False),
+        (("throttled", "denied", "not_found", "no_secret", "private_address", "wrong_key"), False),
+        (("timeout",), True),
+        (("unreachable",), True),
+        (("server_error",), True),
+        (("bad_reply",), True),
+        (("timeout", "throttled"), True),  # that of the first attempt is still unknown
+    ],
+)
+@pytest.mark.parametrize("drops_repeats", [False, True])
+def test_a_message_that_may_have_arrived_says_so(
+    archive: Archive, failures: tuple[str, ...], is_repeat: bool, drops_repeats: bool
+) -> None:
+    add(archive, 10, 25)
+    channel = Recorded(*map(problem, failures), drops_repeats=drops_repeats)
+    for attempt in range(len(failures) + 1):
+        send_all(archive, channel, 1000 * attempt, language="ja")
+    sentences = ("再送: この通知がすでに届いているかどうかは不明です。",) if is_repeat and not drops_repeats else ()
+    assert (channel.sent[-1][1], channel.details[-1]) == (is_repeat, sentences)
 
 
 def run(notifier: Notifier, migration: Migration, until: threading.Event) -> None:

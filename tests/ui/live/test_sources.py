@@ -68,7 +68,9 @@ def test_the_channels_are_among_the_sources(build_app: Callable[..., AppContext]
     store.enqueue({"slack": "b"}, key="k", now=NOW_S)
     claim = store.claim_next("slack", claim_s=60, now=NOW_S)
     assert claim
-    store.retry(claim, Problem("denied", "slack", "POST", "", f"403 {EVIL}"), in_s=60, now=NOW_S)
+    store.retry(
+        claim, Problem("denied", "slack", "POST", "", f"403 {EVIL}"), in_s=60, may_have_arrived=False, now=NOW_S
+    )
     sources_section(app, "cloudwatch", NO_DATA, NOW)
     html = ParsedHtml(rendered[0])
     assert "x-evil" not in html.tags

@@ -23,9 +23,9 @@ def rules(port: int) -> Traffic:
     """All weight on the baseline, and a header rule to the canary."""
     conditions = (Condition("http-header", CANARY_HEADER, ("ecs",)),)
     shares = [Share(f"arn:{fleet}", fleet, fleet, 1) for fleet in ("baseline", "canary")]  # type: ignore[arg-type]
-    door = Rule("door", "arn:listener", f"HTTP:{port}", "1", "forward", conditions, (shares[1],), None)
+    header_rule = Rule("header rule", "arn:listener", f"HTTP:{port}", "1", "forward", conditions, (shares[1],), None)
     split = Rule("split", "arn:listener", f"HTTP:{port}", "default", "forward", (), (shares[0],), None)
-    return Traffic(0, (door, split), (), "split")
+    return Traffic(0, (header_rule, split), (), "split")
 
 
 def main(

@@ -68,7 +68,7 @@ def _print_plans(migration: Migration, plans: ProbePlans, *, as_json: bool) -> N
             "host": plan.host,
             "address": plan.address,
             "refusal": plan.refusal,
-            "headers": {fleet: door.header for fleet, door in (plan.doors or {}).items()},
+            "headers": {fleet: item.header for fleet, item in (plan.rules or {}).items()},
             "requests": 0 if plan.refusal else 2 * plan.probe.requests,
         }
         for plan in plans.plans
@@ -82,8 +82,8 @@ def _print_plans(migration: Migration, plans: ProbePlans, *, as_json: bool) -> N
             echo_text(f"  {text.state('refused')}: {text.refusal(plan.refusal)}")
             continue
         echo_text(f"  {text.asks(2 * plan.probe.requests, f'{plan.host} ({plan.address})')}")
-        for fleet, door in (plan.doors or {}).items():
-            echo_text(f"  {migration.labels[fleet]}: {door.rule.listener} {door.header}")
+        for fleet, item in (plan.rules or {}).items():
+            echo_text(f"  {migration.labels[fleet]}: {item.rule.listener} {item.header}")
 
 
 def probes_json(

@@ -11,7 +11,7 @@ ProbeError = Literal["", "unreachable", "timeout", "tls", "too_large", "bad_repl
 ProbeState = Literal["same", "different", "unexpected", "failed", "refused"]
 # Why nothing was sent.
 ProbeRefusal = Literal[
-    "", "no_traffic", "no_door", "not_told_apart", "other_path", "regex_header", "foreign_host", "no_dns"
+    "", "no_traffic", "no_header_rule", "not_told_apart", "other_path", "regex_header", "foreign_host", "no_dns"
 ]
 
 

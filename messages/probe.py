@@ -53,7 +53,7 @@ def refusal(name: ProbeRefusal) -> str:
     return {
         "": "",
         "no_traffic": _("The load balancer's rules could not be read."),
-        "no_door": _("No rule of the load balancer leads this request to one fleet alone."),
+        "no_header_rule": _("No rule of the load balancer leads this request to one fleet alone."),
         "not_told_apart": _("Without a header rule, a fleet can be reached alone only while it has all of the weight."),
         "other_path": _("The rule is for other paths."),
         "regex_header": _("The rule's header is a regular expression: set `header` to a value that matches it."),

@@ -26,8 +26,8 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """The way to one fleet: a rule of the load balancer, and the headers that it asks for."""
+class FleetRule:
+    """The rule of the load balancer that leads to one fleet, a header rule or the split, and the headers that it asks for."""
 
     fleet: FleetName
     rule: Rule
@@ -44,15 +44,15 @@ class Plan:
 
     probe: Probe
     host: str = ""
-    doors: Mapping[FleetName, Door] | None = None
+    rules: Mapping[FleetName, FleetRule] | None = None
     address: str = ""
     refusal: ProbeRefusal = ""
 
     def request(self, fleet: FleetName) -> ProbeRequest:
-        if self.doors is None or self.refusal:
+        if self.rules is None or self.refusal:
             raise ValueError("A refused probe sends nothing.")
-        door = self.doors[fleet]
-        protocol, _, port = door.rule.listener.partition(":")
+        fleet_rule = self.rules[fleet]
+        protocol, _, port = fleet_rule.rule.listener.partition(":")
         tls = protocol == "HTTPS"
         return ProbeRequest(
             self.probe.method,
@@ -61,30 +61,30 @@ class Plan:
             self.host,
             self.probe.path,
             tls,
-            door.headers,
+            fleet_rule.headers,
         )
 
 
 def plan_probe(probe: Probe, traffic: Traffic | None, dns_name: str, resolve: Resolve) -> Plan:
-    """The doors to both fleets and the address of the load balancer, or why there is none."""
+    """The rules to both fleets and the address of the load balancer, or why there is none."""
     if traffic is None:
         return Plan(probe, refusal="no_traffic")
-    doors: dict[FleetName, Door] = {}
+    rules: dict[FleetName, FleetRule] = {}
     refusals: list[ProbeRefusal] = []
     for fleet in FLEETS:
-        door = _door(fleet, probe, traffic)
-        if isinstance(door, Door):
-            doors[fleet] = door
+        found = _fleet_rule(fleet, probe, traffic)
+        if isinstance(found, FleetRule):
+            rules[fleet] = found
         else:
-            refusals.append(door)
-    host = (probe.host or _host_of(doors.values()) or dns_name).lower()
+            refusals.append(found)
+    host = (probe.host or _host_of(rules.values()) or dns_name).lower()
     if refusals:
         return Plan(probe, host, refusal=refusals[0])
     if not dns_name or not (addresses := resolve(dns_name)):
         return Plan(probe, host, refusal="no_dns")
-    if host != dns_name and not (_is_host_of(host, doors.values()) and resolve(host) & addresses):
+    if host != dns_name and not (_is_host_of(host, rules.values()) and resolve(host) & addresses):
         return Plan(probe, host, refusal="foreign_host")
-    return Plan(probe, host, doors, min(addresses))
+    return Plan(probe, host, rules, min(addresses))
 
 
 def run_probe(
@@ -93,7 +93,7 @@ def run_probe(
     """Sends the requests, both fleets in turn and in random order within a pair, and compares the answers. Nothing if the plan is refused."""
     probe, key = plan.probe, uuid4().hex
     facts = (key, now, probe.method, probe.path, plan.host, probe.expect, probe.requests)
-    if plan.refusal or plan.doors is None:
+    if plan.refusal or plan.rules is None:
         return ProbeResult(*facts, "refused", plan.refusal or "no_traffic")
     answers: dict[FleetName, list[Answer]] = {fleet: [] for fleet in FLEETS}
     total = probe.requests * len(FLEETS)
@@ -102,7 +102,7 @@ def run_probe(
         answers[fleet].append(sender.send(plan.request(fleet)))
     on_progress(total, total)
     differences, ignored = compare(answers["baseline"], answers["canary"], plan.host)
-    sides = tuple(side_result(fleet, plan.doors[fleet].header, answers[fleet]) for fleet in FLEETS)
+    sides = tuple(side_result(fleet, plan.rules[fleet].header, answers[fleet]) for fleet in FLEETS)
     return ProbeResult(*facts, state_of(sides, differences, probe.expect), "", sides, differences, ignored)
 
 
@@ -112,21 +112,21 @@ def _order(requests: int, generator: random.Random) -> Iterator[FleetName]:
         yield from generator.sample(FLEETS, len(FLEETS))
 
 
-def _door(fleet: FleetName, probe: Probe, traffic: Traffic) -> Door | ProbeRefusal:
+def _fleet_rule(fleet: FleetName, probe: Probe, traffic: Traffic) -> FleetRule | ProbeRefusal:
     """The first header rule to the fleet that the request fulfils; else the split, if it sends everything to the fleet."""
-    refusal: ProbeRefusal = "no_door"
+    refusal: ProbeRefusal = "no_header_rule"
     for rule in traffic.header_rules:
         if rule.fleets != {fleet}:
             continue
         headers = _headers(rule, probe)
         if isinstance(headers, tuple):
-            return Door(fleet, rule, headers)
+            return FleetRule(fleet, rule, headers)
         refusal = headers
     split = traffic.split
     if split and split.configured_shares.get(fleet) == 1:
         headers = _headers(split, probe)
-        return Door(fleet, split, headers) if isinstance(headers, tuple) else headers
-    return "not_told_apart" if split and refusal == "no_door" and split.configured_shares.get(fleet) else refusal
+        return FleetRule(fleet, split, headers) if isinstance(headers, tuple) else headers
+    return "not_told_apart" if split and refusal == "no_header_rule" and split.configured_shares.get(fleet) else refusal
 
 
 def _headers(rule: Rule, probe: Probe) -> tuple[tuple[str, str], ...] | ProbeRefusal:
@@ -137,7 +137,11 @@ def _headers(rule: Rule, probe: Probe) -> tuple[tuple[str, str], ...] | ProbeRef
             case "http-header":
                 value = _header_value(condition, probe)
                 if value is None:
-                    return "regex_header" if all(map(_is_regex, condition.patterns)) and not probe.header else "no_door"
+                    return (
+                        "regex_header"
+                        if all(map(_is_regex, condition.patterns)) and not probe.header
+                        else "no_header_rule"
+                    )
                 headers.append((condition.name, value))
             case "path-pattern":
                 if not _matches(probe.path.partition("?")[0], condition.patterns):
@@ -147,7 +151,7 @@ def _headers(rule: Rule, probe: Probe) -> tuple[tuple[str, str], ...] | ProbeRef
             case "http-request-method" if probe.method in condition.patterns:
                 pass
             case _ if not condition.matches_all:
-                return "no_door"
+                return "no_header_rule"
     return tuple(headers)
 
 
@@ -159,16 +163,16 @@ def _header_value(condition: Condition, probe: Probe) -> str | None:
     return next((pattern for pattern in condition.patterns if _is_fixed(pattern)), None)
 
 
-def _host_of(doors: Iterable[Door]) -> str:
+def _host_of(rules: Iterable[FleetRule]) -> str:
     """A fixed host of the rules' conditions; ""."""
-    conditions = [condition for door in doors for condition in door.rule.conditions]
+    conditions = [condition for item in rules for condition in item.rule.conditions]
     hosts = [pattern for item in conditions if item.field == "host-header" for pattern in item.patterns]
     return next((host for host in hosts if _is_fixed(host)), "")
 
 
-def _is_host_of(host: str, doors: Iterable[Door]) -> bool:
+def _is_host_of(host: str, rules: Iterable[FleetRule]) -> bool:
     """Whether the rules ask for no host, or for this one."""
-    conditions = [item for door in doors for item in door.rule.conditions if item.field == "host-header"]
+    conditions = [item for rule in rules for item in rule.rule.conditions if item.field == "host-header"]
     return all(_matches(host, item.patterns, fold=True) for item in conditions)
 
 

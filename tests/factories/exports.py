@@ -53,7 +53,7 @@ def fill_archive(url: str) -> None:
         )
         archive.access_logs.save_counts([counted_file("c", 0, 60)], log_counts(0, 30))
         archive.observations.save_probe(
-            ProbeResult("p-1", NOON - 60, "GET", "/", "photo.example.com", 200, 5, "refused", "no_door")
+            ProbeResult("p-1", NOON - 60, "GET", "/", "photo.example.com", 200, 5, "refused", "no_header_rule")
         )
         archive.decisions.save(RecordedDecision(1, NOON - 3600, NOON, '{"decision":"wait"}'), {1: NOON - 3600})
     with BatchArchive.open(url, MIGRATION) as batches:

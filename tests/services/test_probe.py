@@ -39,15 +39,15 @@ def rule(arn: str, conditions: tuple[Condition, ...], baseline: int, canary: int
 def traffic(
     *conditions: Condition, baseline: int = 100, canary: int = 0, port: int = 80, header: str = "ecs"
 ) -> Traffic:
-    door = rule("door", (Condition("http-header", "X-Canary", (header,)), *conditions), 0, 1, port)
-    return Traffic(0, (door, rule("split", (), baseline, canary, port)), (), "split")
+    header_rule = rule("header rule", (Condition("http-header", "X-Canary", (header,)), *conditions), 0, 1, port)
+    return Traffic(0, (header_rule, rule("split", (), baseline, canary, port)), (), "split")
 
 
 def plan(probe: Probe, rules: Traffic | None) -> Plan:
     return plan_probe(probe, rules, DNS, resolve)
 
 
-def test_each_fleet_has_its_door() -> None:
+def test_each_fleet_has_its_rule() -> None:
     result = plan(Probe(path="/"), traffic())
     assert (result.refusal, result.host, result.address) == ("", DNS, "127.0.0.1")
     assert result.request("baseline").headers == ()
@@ -60,18 +60,18 @@ def test_each_fleet_has_its_door() -> None:
         (Probe(path="/"), None, "no_traffic"),
         (Probe(path="/"), traffic(baseline=90, canary=10), "not_told_apart"),
         (Probe(path="/"), traffic(header="~^ecs-[0-9]+$"), "regex_header"),
-        (Probe(path="/", header="X-Canary: ecs-a"), traffic(header="~^ecs-[0-9]+$"), "no_door"),
-        (Probe(path="/", header="X-Canary: other"), traffic(), "no_door"),
+        (Probe(path="/", header="X-Canary: ecs-a"), traffic(header="~^ecs-[0-9]+$"), "no_header_rule"),
+        (Probe(path="/", header="X-Canary: other"), traffic(), "no_header_rule"),
         (Probe(path="/"), traffic(Condition("path-pattern", "", ("/api/*",))), "other_path"),
         (Probe(path="/", host="evil.example"), traffic(), "foreign_host"),
         (Probe(path="/", host="unknown.example"), traffic(), "foreign_host"),
         (
             Probe(path="/", host="photo.example.com"),
             traffic(Condition("host-header", "", ("other.example.com",))),
-            "no_door",
+            "no_header_rule",
         ),
         (Probe(path="/"), traffic(Condition("host-header", "", ("evil.example",))), "foreign_host"),
-        (Probe(path="/"), traffic(Condition("source-ip", "", ("192.0.2.0/24",))), "no_door"),
+        (Probe(path="/"), traffic(Condition("source-ip", "", ("192.0.2.0/24",))), "no_header_rule"),
     ],
 )
 def test_refused(probe: Probe, rules: Traffic | None, refusal: ProbeRefusal) -> None:

@@ -13,6 +13,7 @@ from botocore.parsers import ResponseParserError
 from domain import Aws
 from sources.aws.client import (
     AWS_ERRORS,
+    AwsAccess,
     call_api,
     clock_ahead_s,
     clock_skew_problem,
@@ -58,7 +59,7 @@ class ClientProvider:
     `client`, if given, is used instead and never recreated (tests).
     """
 
-    def __init__(self, service: str, aws: Aws, client: Any = None) -> None:
+    def __init__(self, service: str, aws: Aws | AwsAccess, client: Any = None) -> None:
         self._service, self._aws = service, aws
         self._fixed, self._client = client is not None, client
         self._lock = threading.Lock()

@@ -4,6 +4,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from html import unescape
@@ -68,6 +69,14 @@ _KIND_BY_ERROR: tuple[tuple[ProblemKind, tuple[type[Exception], ...]], ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """What a client needs of [aws], before there is a configuration; "": as boto3 finds it."""
+
+    region: str = ""
+    profile: str = ""
+
+
 def aws_of(migration: Migration, source: str) -> Aws:
     """The [aws] table; raises ValueError if the migration has none."""
     if migration.aws is None:
@@ -75,7 +84,7 @@ def aws_of(migration: Migration, source: str) -> Aws:
     return migration.aws
 
 
-def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_attempts: int = 3) -> Any:
+def create_client(service: str, aws: Aws | AwsAccess, *, read_timeout_s: float = 10, max_attempts: int = 3) -> Any:
     """A boto3 client with boto3's credential chain, short timeouts, limited and checked replies (sources/aws/shapes.py), and adaptive retries.
 
     AWS_ENDPOINT_URL is honoured as in boto3.
@@ -86,7 +95,9 @@ def create_client(service: str, aws: Aws, *, read_timeout_s: float = 10, max_att
     botocore_session = get_session()
     botocore_session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=parse_time)
     botocore_session.register_component("data_loader", _service_models())
-    session = boto3.Session(profile_name=aws.profile or None, region_name=aws.region, botocore_session=botocore_session)
+    session = boto3.Session(
+        profile_name=aws.profile or None, region_name=aws.region or None, botocore_session=botocore_session
+    )
     session.events.register("before-sign", _register_credentials)
     config = Config(
         connect_timeout=3,

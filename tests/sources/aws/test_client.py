@@ -16,6 +16,7 @@ from domain import Aws
 from messages.errors.sources import format_problem
 from sources.aws.client import (
     AWS_ERRORS,
+    AwsAccess,
     call_api,
     clock_ahead_s,
     clock_skew_problem,
@@ -142,6 +143,14 @@ def test_client_has_short_timeouts_and_adaptive_retries() -> None:
     assert config.retries == {"mode": "adaptive", "total_max_attempts": 3}
     config = create_client("cloudwatch", PHOTO, read_timeout_s=0.2, max_attempts=1).meta.config
     assert (config.read_timeout, config.retries["total_max_attempts"]) == (0.2, 1)
+
+
+def test_client_without_a_configuration_has_the_region_that_boto3_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert create_client("cloudwatch", AwsAccess()).meta.region_name == "eu-west-1"
+    assert create_client("cloudwatch", AwsAccess(region="us-east-2")).meta.region_name == "us-east-2"
+    with pytest.raises(exceptions.ProfileNotFound):
+        create_client("cloudwatch", AwsAccess(profile="missing"))
 
 
 def test_descriptions_of_services_are_read_once_for_all_clients(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,12 @@ NoticeKind = Literal["decision", "weights", "deployment", "incident", "batch", "
 
 TIMEOUT_S = (3.0, 10.0)  # to connect, between two bytes
 DEADLINE_S = 10.0  # of a whole reply
-_UNKNOWN_OUTCOME: tuple[ProblemKind, ...] = (
+NO_REPLY: tuple[ProblemKind, ...] = (
     "timeout",
     "unreachable",
-    "server_error",
     "bad_reply",
-)  # or the reply was lost
+)  # that could be read: the request may have arrived
+FINAL_STATUSES = frozenset({400, 413, 422})  # of this message; others are of the channel
 MAX_SEND_S = 60  # of a send with all of these, in which no other process sends the same message
 
 
@@ -40,15 +40,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`problem`: None if the channel has the notice. `is_final`: it refuses this notice, whenever it is sent. `retry_after_s`: as it asked."""
+    """`problem`: None if the channel has the notice. `is_final`: it refuses this notice, whenever it is sent. `retry_after_s`: as it asked.
+
+    `may_have_arrived`: whether the channel has it in spite of the problem is unknown.
+    """
 
     problem: Problem | None = None
     is_final: bool = False
     retry_after_s: float | None = None
-
-    @property
-    def may_have_arrived(self) -> bool:
-        return self.problem is None or self.problem.kind in _UNKNOWN_OUTCOME
+    may_have_arrived: bool = False
 
 
 class Channel(Protocol):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 
-from channels.base import DEADLINE_S, TIMEOUT_S, Delivery
+from channels.base import DEADLINE_S, FINAL_STATUSES, NO_REPLY, TIMEOUT_S, Delivery
 from domain.redaction import register_secret
 from sources.base import Problem, ProblemKind
 from sources.mackerel.protocol import retry_after_s
@@ -29,7 +29,6 @@ _KINDS: Mapping[int, ProblemKind] = {
     408: "timeout",
     429: "throttled",
 }
-FINAL_STATUSES = frozenset({400, 413, 422})  # of this message; others are of the channel
 
 
 class PrivateAddressError(Exception):
@@ -171,15 +170,15 @@ class WebhookAddress:
     def delivery(self, reply: Reply | Problem) -> Delivery:
         """What a reply means, by its status."""
         if isinstance(reply, Problem):
-            return Delivery(reply)
+            return Delivery(reply, may_have_arrived=reply.kind in NO_REPLY)
         if 200 <= reply.status < 300:
             return Delivery()
         default: ProblemKind = (
             "server_error" if reply.status >= 500 else "bad_reply" if reply.status < 400 else "bad_request"
         )
         detail = f"{reply.status} {reply.text[:MAX_QUOTE_CHARS]}".strip()
-        problem = self._problem(_KINDS.get(reply.status, default), detail=detail)
-        return Delivery(problem, reply.status in FINAL_STATUSES, retry_after_s(reply.headers))
+        problem = self._problem(_KINDS.get(reply.status, default), about=self._variable, detail=detail)
+        return Delivery(problem, reply.status in FINAL_STATUSES, retry_after_s(reply.headers), reply.status >= 500)
 
     def bad_reply(self, reply: Reply) -> Delivery:
         """A reply with a status of success that is none."""

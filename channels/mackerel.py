@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from channels.base import DEADLINE_S, TIMEOUT_S, Delivery, Notice
+from channels.base import DEADLINE_S, FINAL_STATUSES, TIMEOUT_S, Delivery, Notice
 from domain.redaction import register_secret
 from sources.base import Problem
 from sources.mackerel.client import BASE_URL
@@ -17,7 +17,6 @@ from sources.transport import LimitedAdapter, ReplyLimits, limits, read_body
 ANNOTATIONS = "/api/v0/graph-annotations"
 MAX_TITLE_CHARS, MAX_DESCRIPTION_CHARS = 250, 1024
 MAX_REPLY_BYTES = 1 << 20  # the annotations of one second
-FINAL_STATUSES = frozenset({400, 413, 422})
 
 Metric = tuple[str, int, float]  # name, epoch seconds, value
 
@@ -90,17 +89,18 @@ class MackerelWriter:
                 )
                 text = read_body(reply).decode(errors="replace")
         except requests.Timeout as error:
-            return Delivery(Problem("timeout", self.name, operation, "", str(error)))
+            return Delivery(Problem("timeout", self.name, operation, "", str(error)), may_have_arrived=True)
         except requests.ConnectionError as error:
-            return Delivery(Problem("unreachable", self.name, operation, "", str(error)))
+            return Delivery(Problem("unreachable", self.name, operation, "", str(error)), may_have_arrived=True)
         except (requests.RequestException, ValueError) as error:
-            return Delivery(Problem("bad_reply", self.name, operation, "", str(error)))
+            return Delivery(Problem("bad_reply", self.name, operation, "", str(error)), may_have_arrived=True)
         kind = problem_kind(reply.status_code)
         if kind is None and _is_json(text):
             return text
         detail = f"{reply.status_code} {text[:200]}".strip()
-        problem = Problem(kind or "bad_reply", self.name, operation, self._service, detail)
-        return Delivery(problem, reply.status_code in FINAL_STATUSES, retry_after_s(reply.headers))
+        about = self._variable if kind in ("denied", "wrong_key") else self._service
+        problem, status = Problem(kind or "bad_reply", self.name, operation, about, detail), reply.status_code
+        return Delivery(problem, status in FINAL_STATUSES, retry_after_s(reply.headers), status >= 500)
 
 
 def _is_json(text: str) -> bool:

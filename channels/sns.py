@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
 import json
 from typing import Any
 
-from channels.base import Delivery, Notice
+from channels.base import NO_REPLY, Delivery, Notice
 from domain import Aws
 from sources.aws.client import AWS_ERRORS, call_api, create_client, problem_from_error
 from sources.base import Problem, ProblemKind
@@ -63,5 +63,6 @@ class SnsChannel:
             call_api(self._client.publish, TopicArn=self._topic, Message=message, **options)
         except AWS_ERRORS as error:
             problem = problem_from_error(error, source=self.name, operation="sns:Publish", about=self._topic)
-            return Delivery(problem, problem.kind in _FINAL)
+            may_have_arrived = problem.kind in NO_REPLY or problem.kind == "server_error"
+            return Delivery(problem, problem.kind in _FINAL, may_have_arrived=may_have_arrived)
         return Delivery()

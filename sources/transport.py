@@ -82,10 +82,14 @@ class _LimitedReader(io.RawIOBase):
         super().close()
 
 
+def _bytes(n: float) -> str:
+    return f"{n / (1 << 20):g} MiB" if n >= 1 << 20 else f"{n / (1 << 10):g} KiB"
+
+
 def check_size(n_bytes: int, limit: ReplyLimits) -> None:
     """Raises ReplyTooLargeError for more bytes than the limit."""
     if n_bytes > limit.max_bytes:
-        raise ReplyTooLargeError(f"a reply of more than {limit.max_bytes / (1 << 20):g} MiB")
+        raise ReplyTooLargeError(f"a reply of more than {_bytes(limit.max_bytes)}")
 
 
 class _LimitedResponse(http.client.HTTPResponse):

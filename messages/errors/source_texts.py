@@ -9,7 +9,7 @@ from typing import Literal
 from messages.i18n import LazyText, lazy
 from sources.base import ProblemKind
 
-Vendor = Literal["aws", "mackerel", ""]
+Vendor = Literal["aws", "mackerel", "webhook"]
 Texts = tuple[LazyText | str, LazyText | str, LazyText | str]
 
 PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
@@ -168,8 +168,8 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
         lazy("Correct the address, or set `allow_private = true` under [notify] if that is intended."),
     ),
 }  # fmt: skip
-# Texts for one vendor; "": as in PROBLEM_TEXTS.
-VENDOR_TEXTS: dict[tuple[ProblemKind, Vendor], Texts] = {
+# Texts for one source or for one vendor; "": as in PROBLEM_TEXTS.
+VENDOR_TEXTS: dict[tuple[ProblemKind, str], Texts] = {
     ("no_credentials", "aws"): (
         lazy("No AWS credentials"),
         lazy("{source} was not queried: no AWS credentials."),
@@ -208,6 +208,36 @@ VENDOR_TEXTS: dict[tuple[ProblemKind, Vendor], Texts] = {
         lazy("Invalid Mackerel key"),
         lazy("Mackerel does not recognize the key in MACKEREL_APIKEY, or it belongs to another organization."),
         lazy("Set MACKEREL_APIKEY to a key of the organization that has this service, and restart."),
+    ),
+    ("denied", "mackerel_annotations"): (
+        "",
+        lazy("Mackerel denied {operation} for the key in {about}."),
+        lazy("Grant the key Write permission in Mackerel (organization → API keys). If keys are restricted to IP addresses, add this host's. {again}"),
+    ),
+    ("wrong_key", "mackerel_annotations"): (
+        lazy("Invalid Mackerel key"),
+        lazy("Mackerel does not recognize the key in {about}, or it belongs to another organization."),
+        lazy("Set {about} to a key with Write permission of the organization that has this service, and restart."),
+    ),
+    ("not_found", "mackerel_annotations"): (
+        lazy("Not found in Mackerel"),
+        lazy("Mackerel did not find the service {about} in the key's organization."),
+        lazy("Correct `mackerel_service` under [notify], or `service` under [mackerel]."),
+    ),
+    ("not_found", "sns"): (
+        lazy("No such topic"),
+        lazy("SNS has no topic {about}."),
+        lazy("Correct `sns_topic` under [notify]."),
+    ),
+    ("denied", "webhook"): (
+        "",
+        lazy("{source} does not accept messages at the URL in {about}."),
+        lazy("Allow the webhook there, or set {about} to the URL of another one and restart. {again}"),
+    ),
+    ("not_found", "webhook"): (
+        lazy("Webhook not found"),
+        lazy("{source} has no webhook at the URL in {about}."),
+        lazy("Create one, set {about} to its URL where the recorder and the dashboard run, and restart."),
     ),
     ("not_found", "aws"): (
         "",

@@ -28,7 +28,13 @@ _AWS = (
     "lambda",
     "access_logs",
     "athena",
+    "sns",
 )
+_VENDORS: dict[str, Vendor] = {
+    **dict.fromkeys(_AWS, "aws"),
+    **dict.fromkeys(_MACKEREL, "mackerel"),
+    **dict.fromkeys(("slack", "webhook"), "webhook"),
+}
 _KEYS = {
     "load balancer": "`load_balancer` under [aws]",
     "listener": "`rule` under [aws]",
@@ -47,6 +53,7 @@ _PAGES = {
     "eventbridge": "batches",
     "function_logs": "batches",
     "lambda": "batches",
+    "sns": "notifications",
 }
 MAX_QUOTE_CHARS = 240
 
@@ -142,7 +149,7 @@ def _retry_text(retry_in_s: float | None) -> str:
 
 
 def _texts(problem: Problem) -> Texts:
-    """The texts of a problem's kind, for its vendor or for access logs if there are any."""
+    """The texts of a problem's kind, for its source, its vendor or for access logs if there are any."""
     if problem.kind == "internal_error" and problem.operation.startswith("poll "):
         return SPECIAL_TEXTS["poll_failed"]
     if problem.source == "access_logs":
@@ -151,8 +158,8 @@ def _texts(problem: Problem) -> Texts:
             operation = "InvalidObjectState"
         if texts := ACCESS_LOG_TEXTS.get((problem.kind, operation)):
             return texts
-    vendor: Vendor = "aws" if problem.source in _AWS else "mackerel" if problem.source in _MACKEREL else ""
-    return VENDOR_TEXTS.get((problem.kind, vendor), PROBLEM_TEXTS[problem.kind])
+    of_vendor = VENDOR_TEXTS.get((problem.kind, _VENDORS.get(problem.source, "")), PROBLEM_TEXTS[problem.kind])
+    return VENDOR_TEXTS.get((problem.kind, problem.source), of_vendor)
 
 
 def _special_case(problem: Problem, about: str, detail: str) -> tuple[str, dict[str, str]] | None:

@@ -79,6 +79,7 @@ def test_slack_has_a_message_only_if_it_says_ok(body: bytes, problem: str | None
     with FakeReceiver(Answer(200, body)) as receiver:
         delivery = slack(receiver.url).send(NOTICE, is_repeat=False)
     assert (delivery.problem.kind if delivery.problem else None, delivery.is_final) == (problem, False)
+    assert not delivery.may_have_arrived
     assert receiver.received[0].json == slack_message(NOTICE)
     assert receiver.received[0].headers["Content-Type"] == "application/json"
 
@@ -192,7 +193,14 @@ def test_what_sns_refuses(answer: Answer, kind: str, is_final: bool, aws: Aws, m
         delivery = SnsChannel(TOPIC, aws).send(NOTICE, is_repeat=False)
     assert delivery.problem
     assert (delivery.problem.kind, delivery.problem.operation, delivery.is_final) == (kind, "sns:Publish", is_final)
+    assert delivery.may_have_arrived == (kind == "server_error")
     assert len(sns.received) == 1  # the outbox repeats, not boto3
+
+
+def test_sns_that_does_not_answer_may_have_the_message(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", "http://127.0.0.1:9")
+    delivery = SnsChannel(TOPIC, aws).send(NOTICE, is_repeat=False)
+    assert delivery.problem and (delivery.problem.kind, delivery.may_have_arrived) == ("unreachable", True)
 
 
 def test_an_sns_message_is_of_text_alone() -> None:
@@ -245,6 +253,7 @@ def test_metrics_are_posted_to_the_service() -> None:
     [
         (Answer(403, b'{"error": "Forbidden"}'), "denied", False),
         (Answer(401, b"{}"), "wrong_key", False),
+        (Answer(500, b"{}"), "server_error", False),
         (Answer(400, b"{}"), "bad_request", True),
         (Answer(404, b"{}"), "not_found", False),
         (Answer(302, b"{}", {"Location": "http://127.0.0.1:1/"}), "bad_reply", False),
@@ -257,6 +266,10 @@ def test_what_mackerel_refuses(answer: Answer, kind: str, is_final: bool) -> Non
         delivery = mackerel(server.url).send(NOTICE, is_repeat=False)
         repeat = mackerel(server.url).send(NOTICE, is_repeat=True)
     assert delivery.problem and (delivery.problem.kind, delivery.is_final) == (kind, is_final)
+    assert delivery.problem.about == {"denied": "K", "wrong_key": "K"}.get(
+        kind, "photo" if len(answer.body) < 99 else ""
+    )
+    assert delivery.may_have_arrived == (answer.status >= 500 or len(answer.body) > 99)
     assert repeat.problem and repeat.problem.kind == kind
     assert [request.method for request in server.received] == ["POST", "GET"]
 
@@ -272,9 +285,9 @@ def test_mackerel_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("channels.mackerel.TIMEOUT_S", (0.2, 0.2))
     with FakeMackerelWrites(Answer(hang=True)) as server:
         delivery = mackerel(server.url).send(NOTICE, is_repeat=False)
-        assert delivery.problem and delivery.problem.kind == "timeout"
+        assert delivery.problem and (delivery.problem.kind, delivery.may_have_arrived) == ("timeout", True)
     delivery = mackerel(server.url).send(NOTICE, is_repeat=False)
-    assert delivery.problem and delivery.problem.kind == "unreachable"
+    assert delivery.problem and (delivery.problem.kind, delivery.may_have_arrived) == ("unreachable", True)
 
 
 def test_the_channels_are_those_of_the_configuration() -> None:

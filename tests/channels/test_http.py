@@ -143,25 +143,34 @@ def test_no_redirect_is_followed(status: int) -> None:
     with FakeReceiver() as other, FakeReceiver(Answer(status, headers={"Location": other.url})) as receiver:
         sender = address(receiver.url)
         delivery = sender.delivery(sender.post(b"{}", {}, with_text=True))
-    assert (kind(delivery.problem), delivery.is_final, other.received) == ("bad_reply", False, [])
+    assert (kind(delivery.problem), delivery.is_final, delivery.may_have_arrived) == ("bad_reply", False, False)
+    assert other.received == []
 
 
 def test_a_huge_reply_is_not_read() -> None:
     with FakeReceiver(Answer(body=b"x" * 10_000_000)) as receiver:
-        assert kind(post(receiver.url)) == "bad_reply"
+        sender = address(receiver.url)
+        delivery = sender.delivery(sender.post(b"{}", {}, with_text=True))
         assert isinstance(post(receiver.url, with_text=False), Reply)
+    assert delivery.problem and delivery.may_have_arrived
+    assert (delivery.problem.kind, delivery.problem.detail) == ("bad_reply", "a reply of more than 64 KiB")
 
 
 def test_a_reply_that_never_comes_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "TIMEOUT_S", (0.2, 0.2))
     with FakeReceiver(Answer(hang=True)) as receiver:
-        assert kind(post(receiver.url)) == "timeout"
+        sender = address(receiver.url)
+        delivery = sender.delivery(sender.post(b"{}", {}, with_text=True))
+    assert (kind(delivery.problem), delivery.may_have_arrived) == ("timeout", True)
 
 
 def test_nothing_listens() -> None:
     with FakeReceiver() as receiver:
         url = receiver.url
-    assert kind(post(url)) == "unreachable"
+    delivery = address(url).delivery(post(url))
+    assert (kind(delivery.problem), delivery.may_have_arrived) == ("unreachable", True)
+    refused = address("").delivery(post(""))
+    assert (kind(refused.problem), refused.may_have_arrived) == ("no_secret", False)
 
 
 @pytest.mark.parametrize(
@@ -185,8 +194,10 @@ def test_what_a_status_means(status: int, expected: str, is_final: bool) -> None
     with FakeReceiver(Answer(status, b"no_service")) as receiver:
         sender = address(receiver.url)
         delivery = sender.delivery(sender.post(b"{}", {}, with_text=False))
-    assert delivery.problem and delivery.problem.detail == f"{status} no_service"
+    assert delivery.problem
+    assert (delivery.problem.about, delivery.problem.detail) == ("SLACK_URL", f"{status} no_service")
     assert (delivery.problem.kind, delivery.is_final, delivery.retry_after_s) == (expected, is_final, None)
+    assert delivery.may_have_arrived == (status >= 500)
 
 
 def test_the_time_that_a_channel_asks_for_is_kept() -> None:

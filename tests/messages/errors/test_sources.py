@@ -26,6 +26,10 @@ SOURCES = (
     "demo_events",
     "demo_audit_log",
     "athena",
+    "slack",
+    "webhook",
+    "sns",
+    "mackerel_annotations",
 )
 
 
@@ -55,6 +59,31 @@ def test_each_kind_has_texts() -> None:
             "AWS denied cloudwatch:GetMetricData. Reported: “AccessDenied: User is not authorized”",
             "Allow `cloudwatch:GetMetricData` in the IAM policy of this program's user or role; full policy: "
 "docs/cloudwatch.md. Retrying automatically.",
+        ),
+        (
+            Problem("denied", "mackerel_annotations", "POST /api/v0/graph-annotations", "WRITE_KEY"),
+            "Access denied",
+            "Mackerel denied POST /api/v0/graph-annotations for the key in WRITE_KEY.",
+            "Grant the key Write permission in Mackerel (organization → API keys). If keys are restricted to IP addresses, add this host's. "
+            "Retrying automatically.",
+        ),
+        (
+            Problem("not_found", "slack", "POST", "SLACK_URL", "404 no_service"),
+            "Webhook not found",
+            "Slack has no webhook at the URL in SLACK_URL. Reported: “404 no_service”",
+            "Create one, set SLACK_URL to its URL where the recorder and the dashboard run, and restart.",
+        ),
+        (
+            Problem("not_found", "sns", "sns:Publish", "arn:aws:sns:us-east-1:123456789012:migration"),
+            "No such topic",
+            "SNS has no topic arn:aws:sns:us-east-1:123456789012:migration.",
+            "Correct `sns_topic` under [notify].",
+        ),
+        (
+            Problem("denied", "sns", "sns:Publish"),
+            "Access denied",
+            "AWS denied sns:Publish.",
+            "Allow `sns:Publish` in the IAM policy of this program's user or role; full policy: docs/notifications.md. Retrying automatically.",
         ),
         (
             Problem("denied", "mackerel_events", "GET /api/v0/alerts"),

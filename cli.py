@@ -11,6 +11,7 @@ from commands.deployments import deployments
 from commands.doctor import doctor
 from commands.drain import drain
 from commands.endpoints import endpoints
+from commands.init import init
 from commands.judge import judge
 from commands.next_step import next_step
 from commands.note import note
@@ -37,6 +38,7 @@ from messages import next_step as next_step_text
 from messages import probe as probe_text
 from messages import releases as releases_text
 from messages import retrospective as retrospective_text
+from messages import setup as setup_text
 from messages import trace as trace_text
 
 app = typer.Typer(
@@ -89,6 +91,7 @@ app.command(help=str(evidence.REPORT), cls=GateCommand, rich_help_panel=evidence
 app.command(help=str(retrospective_text.RETROSPECTIVE), cls=GateCommand, rich_help_panel=evidence_group)(retrospective)
 app.command(help=str(notes.COMMAND), rich_help_panel=evidence_group)(note)
 set_up_group = str(text.SET_UP_GROUP)
+app.command(help=str(setup_text.COMMAND), rich_help_panel=set_up_group)(init)
 app.command(help=str(text.DOCTOR), rich_help_panel=set_up_group)(doctor)
 app.command(help=str(notifications.COMMAND), rich_help_panel=set_up_group)(notify)
 app.add_typer(import_criteria.app, name="import", rich_help_panel=set_up_group)

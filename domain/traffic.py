@@ -182,7 +182,7 @@ def find_split(rules: Iterable[Rule], configured_arn: str = "") -> Rule | None:
         return next((rule for rule in rules if rule.arn == configured_arn), None)
 
     def order(rule: Rule) -> tuple[int, int, bool, tuple[bool, int, str]]:
-        listener = _LISTENER_ORDER.get(rule.listener, len(_LISTENER_ORDER))
+        listener = LISTENER_ORDER.get(rule.listener, len(LISTENER_ORDER))
         return _split_rank(rule), listener, not rule.matches_all, rule.evaluation_order
 
     unreachable = unreachable_rules(rules)
@@ -205,7 +205,7 @@ def unreachable_rules(rules: tuple[Rule, ...]) -> frozenset[str]:
     return frozenset(unreachable)
 
 
-_LISTENER_ORDER = {"HTTPS:443": 0, "HTTP:80": 1}
+LISTENER_ORDER = {"HTTPS:443": 0, "HTTP:80": 1}
 _NOT_A_SPLIT = 5
 
 

@@ -15,7 +15,9 @@ from channels.sns import SnsChannel
 from domain import Window
 from domain.window import DAY_S
 from sources.access_logs.base import LogFile
+from sources.aws.client import AwsAccess
 from sources.aws.codedeploy import CodeDeploy
+from sources.aws.inventory import read_aws_inventory
 from sources.aws.load_balancer_dns import load_balancer_dns
 from sources.registry import create_sources
 from tests.factories.aws import aws_migration
@@ -33,7 +35,7 @@ IAM_PAGE = ROOT / "docs" / "iam.md"
 # Pages of sources and channels, with their parts of the policy.
 PAGES = (
     *("access_logs", "athena", "batches", "cloudtrail", "cloudwatch", "codedeploy"),
-    *("ecs", "load_balancer", "notifications", "probe"),
+    *("ecs", "init", "load_balancer", "notifications", "probe"),
 )
 # Athena calls these with the caller's permissions, for the queries that the program starts.
 CALLED_BY_ATHENA = frozenset(
@@ -89,6 +91,7 @@ def call_sources(sources: ProxiedSources) -> None:
             day = LogFile("athena:2026-09-21", 1, Window(NOON, NOON + DAY_S), (LogFile("a", 1),))
             source.count_day(day, on_progress=lambda _: None, should_stop=lambda: True)
     load_balancer_dns(sources.migration)
+    read_aws_inventory(AwsAccess(sources.migration.region))
 
 
 def call_codedeploy_without_app_specs() -> None:

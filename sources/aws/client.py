@@ -1,5 +1,6 @@
 """boto3 client factory with timeouts and retries; maps AWS errors to Problem."""
 
+import os
 import re
 import time
 import traceback
@@ -117,6 +118,20 @@ def create_client(service: str, aws: Aws | AwsAccess, *, read_timeout_s: float =
         if isinstance(error, ValueError):  # "Invalid endpoint: …", from AWS_ENDPOINT_URL
             raise exceptions.InvalidEndpointConfigurationError(msg=str(error)) from error
         raise
+
+
+def default_region(profile: str = "") -> str:
+    """The region of AWS_REGION, AWS_DEFAULT_REGION or the profile; "" if there is none. boto3 alone does not read AWS_REGION."""
+    try:
+        return os.environ.get("AWS_REGION") or boto3.Session(profile_name=profile or None).region_name or ""
+    except BotoCoreError:  # the first request reports it
+        return ""
+
+
+def available_regions() -> list[str]:
+    """The regions of the partition "aws", by name."""
+    regions: list[str] = boto3.Session().get_available_regions("elbv2")
+    return regions
 
 
 @cache

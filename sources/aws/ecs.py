@@ -74,7 +74,7 @@ class Ecs(DeploymentSource):
         if _controller_type(payload) == "ECS":  # deployments by CodeDeploy are read from CodeDeploy
             target.deployments = self._read_deployments(session, target, payload, window)
         service = parse_service(payload, target, self._aws)
-        target.service = replace(service, images=self._images_of(session, _task_definition_arn(payload)))
+        target.service = replace(service, images=self._images_of(session, task_definition_arn(payload)))
 
     def _read_deployments(
         self, session: ApiSession, target: DeploymentTarget, service: Mapping[str, Any], window: Window
@@ -135,7 +135,7 @@ def parse_service(payload: Mapping[str, Any], target: DeploymentTarget, aws: Aws
     task_sets = tuple(parse_task_set(task_set) for task_set in payload.get("taskSets", ()))
     if not task_sets and target.deployments:
         task_sets = target.deployments[0].task_sets
-    current = _short_name(_task_definition_arn(payload))
+    current = _short_name(task_definition_arn(payload))
     previous = (name for name in _previous_task_definitions(payload, target.deployments) if name not in ("", current))
     events = payload.get("events", ())[:MAX_EVENTS]
     return EcsService(
@@ -277,7 +277,7 @@ def _parse_route(load_balancers: Sequence[Mapping[str, Any]]) -> TrafficRoute:
     return TrafficRoute()
 
 
-def _task_definition_arn(service: Mapping[str, Any]) -> str:
+def task_definition_arn(service: Mapping[str, Any]) -> str:
     """The task definition in service: that of the PRIMARY task set, if there are task sets (the service's own is then as it was created)."""
     return str(_primary(service.get("taskSets", ())).get("taskDefinition", "") or service.get("taskDefinition", ""))
 

@@ -125,10 +125,13 @@ class MackerelApi:
 
     def service(self, name: str) -> models.Service:
         """The service of that name. The detail of a MackerelError "not_found" is the organization: the key may belong to another one."""
-        for service in self._get("/api/v0/services", models.Services, about=name).services:
+        for service in self.services(about=name):
             if service.name == name:
                 return service
         raise MackerelError("not_found", "GET /api/v0/services", name, self.organization().name)
+
+    def services(self, *, about: str = "") -> tuple[models.Service, ...]:
+        return self._get("/api/v0/services", models.Services, about=about).services
 
     def hosts(self) -> tuple[models.Host, ...]:
         """All hosts that are not retired."""

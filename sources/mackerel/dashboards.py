@@ -6,6 +6,7 @@ from typing import Literal
 
 from domain import FLEETS, FleetName, Migration
 from domain.config.criteria import Margin
+from domain.toml import quote
 from sources.mackerel.client import MackerelApi
 from sources.mackerel.expressions.parser import ExpressionError, parse, quotient
 from sources.mackerel.expressions.syntax import Call, Number
@@ -127,20 +128,14 @@ def _summary(monitor: Monitor) -> ExpressionMonitor:
 
 def to_toml(pair: Pair) -> str:
     """The [[criteria]] table of a pair."""
-    margin = str(pair.margin) if pair.margin.unit == "" else _quoted(str(pair.margin))
+    margin = str(pair.margin) if pair.margin.unit == "" else quote(str(pair.margin))
     origin = pair.dashboard + (f"; margin: the threshold of the monitor {pair.monitor}" if pair.monitor else "")
     comment = "".join(char if char.isprintable() else " " for char in origin)
     return (
-        f"# From the dashboard {comment}\n[[criteria]]\nname = {_quoted(pair.name)}\n"
-        f'source = "mackerel"\nbaseline = {_quoted(pair.baseline)}\ncanary = {_quoted(pair.canary)}\n'
+        f"# From the dashboard {comment}\n[[criteria]]\nname = {quote(pair.name)}\n"
+        f'source = "mackerel"\nbaseline = {quote(pair.baseline)}\ncanary = {quote(pair.canary)}\n'
         f'kind = "{pair.kind}"\nbetter = "{pair.better}"\nmargin = {margin}\n'
     )
-
-
-def _quoted(text: str) -> str:
-    """A basic string of TOML."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(char if char.isprintable() else f"\\U{ord(char):08X}" for char in escaped) + '"'
 
 
 def _names_of(migration: Migration, fleet: FleetName) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def test_the_general_help_lists_each_command_once_under_a_heading() -> None:
         "Decide:": ["judge", "next", "drain"],
         "Watch:": ["watch", "weights", "deployments", "releases", "endpoints", "trace", "probe", "batches"],
         "Evidence:": ["report", "retrospective", "note"],
-        "Set up:": ["doctor", "notify", "import"],
+        "Set up:": ["init", "doctor", "notify", "import"],
         "Data:": ["record", "step", "archive"],
     }
     assert sorted(name for names in groups.values() for name in names) == sorted(get_command(cli.app).commands)

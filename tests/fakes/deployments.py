@@ -161,11 +161,17 @@ class FakeDeployments(LoopbackServer):
             status, code, message = self.errors[operation]
             return status, {"__type": code, "message": message}
         operations: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "ListClusters": self._list_clusters,
+            "ListServices": self._list_services,
             "DescribeServices": self._describe_services,
             "DescribeTaskDefinition": self._describe_task_definition,
             "ListServiceDeployments": self._list_service_deployments,
             "DescribeServiceDeployments": self._describe_service_deployments,
             "DescribeServiceRevisions": self._describe_service_revisions,
+            "ListApplications": self._list_applications,
+            "BatchGetApplications": self._batch_get_applications,
+            "ListDeploymentGroups": self._list_deployment_groups,
+            "BatchGetDeploymentGroups": self._batch_get_deployment_groups,
             "GetDeploymentGroup": self._get_deployment_group,
             "ListDeployments": self._list_deployments,
             "BatchGetDeployments": self._batch_get_deployments,
@@ -186,9 +192,20 @@ class FakeDeployments(LoopbackServer):
 
     # ---- ECS
 
+    def _list_clusters(self, request: dict[str, Any]) -> dict[str, Any]:
+        arns = sorted({service["clusterArn"] for service in self.services})
+        return self._page(request, "clusterArns", arns)
+
+    def _list_services(self, request: dict[str, Any]) -> dict[str, Any]:
+        suffix = f"/{request['cluster']}"
+        arns = [service["serviceArn"] for service in self.services if service["clusterArn"].endswith(suffix)]
+        return self._page(request, "serviceArns", arns)
+
     def _describe_services(self, request: dict[str, Any]) -> dict[str, Any]:
-        services = [service for service in self.services if service["serviceName"] in request["services"]]
-        missing = set(request["services"]) - {service["serviceName"] for service in services}
+        assert len(request["services"]) <= 10
+        names = {name.rpartition("/")[2] for name in request["services"]}  # ARNs or names
+        services = [service for service in self.services if service["serviceName"] in names]
+        missing = names - {service["serviceName"] for service in services}
         return {
             "services": services,
             "failures": [{"arn": f"{ECS_ARN_PREFIX}service/{CLUSTER}/{name}", "reason": "MISSING"} for name in missing],
@@ -218,6 +235,24 @@ class FakeDeployments(LoopbackServer):
         return {"serviceRevisions": [by_arn[arn] for arn in request["serviceRevisionArns"] if arn in by_arn]}
 
     # ---- CodeDeploy
+
+    def _list_applications(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._page(request, "applications", [APPLICATION])
+
+    def _batch_get_applications(self, request: dict[str, Any]) -> dict[str, Any]:
+        infos = [{"applicationName": name, "computePlatform": "ECS"} for name in request["applicationNames"]]
+        return {"applicationsInfo": infos}
+
+    def _list_deployment_groups(self, request: dict[str, Any]) -> dict[str, Any]:
+        groups = self._page(request, "deploymentGroups", [DEPLOYMENT_GROUP])
+        return {"applicationName": request["applicationName"], **groups}
+
+    def _batch_get_deployment_groups(self, request: dict[str, Any]) -> dict[str, Any]:
+        infos = [
+            self._get_deployment_group({**request, "deploymentGroupName": name})["deploymentGroupInfo"]
+            for name in request["deploymentGroupNames"]
+        ]
+        return {"deploymentGroupsInfo": infos}
 
     def _get_deployment_group(self, request: dict[str, Any]) -> dict[str, Any]:
         pair = {

@@ -43,6 +43,9 @@ class FakeServices:
             "AWS_ENDPOINT_URL_ECS": self.deployments.url,
             "AWS_ENDPOINT_URL_CODEDEPLOY": self.deployments.url,
             "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": self.elbv2.url,
+            "AWS_ENDPOINT_URL_EVENTBRIDGE": self.elbv2.url,  # moto has EventBridge, too
+            "AWS_ENDPOINT_URL_SCHEDULER": self.elbv2.url,
+            "AWS_REGION": REGION,
             "MACKEREL_APIBASE": self.mackerel.url,
             "MACKEREL_APIKEY": API_KEY,
         }

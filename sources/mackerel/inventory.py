@@ -1,0 +1,30 @@
+"""Reads what a Mackerel organization has of a migration, before there is a configuration: its services, and the hosts of load balancers."""
+
+import re
+
+from domain.inventory import FoundMackerelHost, MackerelInventory
+from sources.base import Problem
+from sources.mackerel.client import MackerelApi
+from sources.mackerel.models import Host
+from sources.mackerel.protocol import MackerelError
+from sources.mackerel.queries import METRIC_NAMES, SOURCE
+
+MAX_HOSTS = 20  # whose metric names are read
+_GROUP_METRIC = re.compile(METRIC_NAMES["requests", "sum"].replace(".", r"\.").replace("{group}", "(.+)"))
+
+
+def read_mackerel_inventory(api: MackerelApi) -> tuple[MackerelInventory | None, tuple[Problem, ...]]:
+    """The services and the load balancers' hosts, or the problem that prevented it."""
+    try:
+        organization = api.organization().name
+        services = tuple(service.name for service in api.services())
+        hosts = sorted(api.hosts(), key=lambda host: ".elb." not in host.custom_identifier)
+        found = tuple(_read_host(api, host) for host in hosts[:MAX_HOSTS])
+    except MackerelError as error:
+        return None, (error.to_problem(SOURCE),)
+    return MackerelInventory(organization, services, tuple(host for host in found if host.target_groups)), ()
+
+
+def _read_host(api: MackerelApi, host: Host) -> FoundMackerelHost:
+    matches = map(_GROUP_METRIC.fullmatch, api.host_metric_names(host.id))
+    return FoundMackerelHost(host.id, host.name, tuple(host.roles), frozenset(match[1] for match in matches if match))

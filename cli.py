@@ -25,6 +25,7 @@ from commands.shared.command_groups import CommandGroups
 from commands.shared.exit_codes import GateCommand
 from commands.step import step
 from commands.trace import trace
+from commands.verify import verify
 from commands.watch import watch
 from commands.weights import weights
 from domain.logs import configure_logging, print_exception
@@ -40,6 +41,7 @@ from messages import releases as releases_text
 from messages import retrospective as retrospective_text
 from messages import setup as setup_text
 from messages import trace as trace_text
+from messages import verify as verify_text
 
 app = typer.Typer(
     cls=CommandGroups,
@@ -88,6 +90,7 @@ app.command("next", help=str(next_step_text.COMMAND), rich_help_panel=str(text.D
 app.command(help=str(drain_text.COMMAND), cls=GateCommand, rich_help_panel=str(text.DECIDE_GROUP))(drain)
 evidence_group = str(text.EVIDENCE_GROUP)
 app.command(help=str(evidence.REPORT), cls=GateCommand, rich_help_panel=evidence_group)(report)
+app.command(help=str(verify_text.COMMAND), cls=GateCommand, rich_help_panel=evidence_group)(verify)
 app.command(help=str(retrospective_text.RETROSPECTIVE), cls=GateCommand, rich_help_panel=evidence_group)(retrospective)
 app.command(help=str(notes.COMMAND), rich_help_panel=evidence_group)(note)
 set_up_group = str(text.SET_UP_GROUP)

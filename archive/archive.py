@@ -23,6 +23,7 @@ from archive.metrics.coverage import get_or_create_migration
 from archive.metrics.store import MetricStore
 from archive.notifications import NotificationStore
 from archive.observations import ObservationStore
+from archive.sign_offs import SignOffStore
 from domain import Clock, Migration, utc_now
 from domain.files import FileExposure, exposure_of
 
@@ -42,6 +43,7 @@ class Archive:
         self.decisions = DecisionStore(database)
         self.observations = ObservationStore(database)
         self.notifications = NotificationStore(database)
+        self.sign_offs = SignOffStore(database, migration.key)
 
     @classmethod
     def open(cls, url: str, migration: Migration, *, clock: Clock = utc_now) -> Self:

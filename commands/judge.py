@@ -43,10 +43,10 @@ from messages.errors.sources import shorten
 from reports.context_json import read_context_json
 from reports.judgement_json import (
     counts_sentence,
-    evaluation_json,
     issue_json,
     replayed_minute_json,
 )
+from reports.sign_offs import signed_evaluation_json
 from services.csv_judgement import ReplayedMinute, csv_context, csv_window, evaluate_csv, replay_csv
 from services.evaluation import EXIT_UNAVAILABLE, Evaluation
 from sources.csv_import import MAX_ISSUES, CsvData, CsvIssue, read_csv
@@ -176,7 +176,7 @@ def _exit_once_decided(evaluate: Callable[[], Evaluation], interval_s: int, *, a
 
 
 def _output(evaluation: Evaluation, *, as_json: bool) -> dict[str, Any] | RenderableType:
-    return evaluation_json(evaluation) if as_json else evaluation_table(evaluation, now=startup.now())
+    return signed_evaluation_json(evaluation) if as_json else evaluation_table(evaluation, now=startup.now())
 
 
 def csv_issues_json(name: str, issues: Sequence[CsvIssue]) -> dict[str, Any]:

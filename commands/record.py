@@ -36,7 +36,8 @@ from messages import numbers, states, times
 from messages import recording as text
 from messages.errors.config import format_config_issue
 from reports.formats import local_minute
-from reports.judgement_json import evaluation_json, iso_time, migration_json, pick, problems_json
+from reports.judgement_json import iso_time, migration_json, pick, problems_json
+from reports.sign_offs import signed_evaluation_json
 from services.alarms import alarm_saver
 from services.gate import GateRecorder, GateThread
 from services.metrics import MetricsTarget, RecordedState, metrics_registry
@@ -312,7 +313,7 @@ class Recorder:
 
 def _gate_recorder(item: Recorder | OpenRelease) -> GateRecorder:
     routes_of = partial(requested_routes_state, item.collector) if item.sources.logs else None
-    return GateRecorder(item.archive, item.migration, item.sources.metrics[0].name, evaluation_json, routes_of)
+    return GateRecorder(item.archive, item.migration, item.sources.metrics[0].name, signed_evaluation_json, routes_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from commands.shared.output import echo, echo_text, write_file
 from messages import evidence as text
 from messages import states
 from messages.i18n import in_language
-from reports.evidence.render import DATA_NAME, evidence_file_name, evidence_files, sha256, zip_files
+from reports.evidence.manifest import DATA_NAME, evidence_digest, sha256
+from reports.evidence.render import evidence_file_name, evidence_files, zip_files
 from reports.judgement_json import decision_json, window_json
 from services.evaluation import EXIT_UNAVAILABLE
 from services.evidence import collect_evidence
@@ -62,6 +63,7 @@ def report(
                 "ok": True,
                 "path": str(path),
                 "data_sha256": checksum,
+                "evidence_sha256": evidence_digest(files),
                 "verdict": bundle.evaluation.judgement.verdict,
                 **decision_json(bundle.evaluation),
                 "window": window_json(judged),

@@ -5,7 +5,7 @@ from messages.command_help import command_help
 from messages.i18n import _, lazy
 
 FILE = lazy("Evidence file")
-FILE_EXPLAINED = lazy("One ZIP: the report (HTML), its data (CSV, Parquet) and the judgement (JSON).")
+FILE_EXPLAINED = lazy("One ZIP: the report (HTML), its data (CSV, Parquet), the judgement and the sign-offs (JSON).")
 WINDOW = lazy("Evidence window")
 IN_UTC = lazy("in UTC")
 JUDGED_UNTIL = lazy("Data through")
@@ -34,6 +34,7 @@ SERIES = lazy("series")
 OPEN = lazy("open")
 FILES = lazy("Files")
 CHECK = lazy("To verify the data, unpack the ZIP and compare:")
+CHECK_SIGNED = lazy("A sign-off is a signature under the SHA-256 of these sums:")
 CHECK_JUDGE = lazy("Judge source SHA-256:")
 VERSIONS = lazy("Versions")
 NO_WINDOW_LATENCY = lazy(
@@ -43,7 +44,8 @@ NO_CHART_DATA = lazy("No final minutes to draw.")
 REPORT = command_help(
     lazy("Write the evidence file of a phase or window"),
     lazy(
-        "One ZIP: report (HTML), data (CSV, Parquet), judgement (JSON). Prints its path and the SHA-256 of data.csv, as `sha256sum` does."
+        "One ZIP: report (HTML), data (CSV, Parquet), judgement and sign-offs (JSON). Prints its path and the SHA-256 of data.csv, as `sha256sum` does; "
+        "`verify` checks the file."
     ),
     exit_codes={
         0: lazy("Written, whatever its verdict."),

@@ -209,5 +209,9 @@ def export_error(kind: str, about: str) -> str:
         "missing": _("{about} is missing. Copy the whole folder; nothing was written."),
         "newer": _("The export was written by a later version ({about}). Update this program; nothing was written."),
         "occupied": _("{about} is not empty. Name another folder, or empty it."),
+        "conflict": _(
+            "This archive and the export have different sign-offs from number {about} on, and a sign-off is never overwritten. "
+            "Import into an archive without sign-offs; nothing was written."
+        ),
         "not_written": _("The export could not be written: {about}. Make space or name another folder, and try again."),
     }[kind].format(about=about)

@@ -36,9 +36,13 @@ def metric(criterion: Criterion) -> str:
         return criterion.name
     if criterion.slow_threshold_s is not None:
         return _("slow > {threshold}").format(threshold=numbers.threshold(criterion.slow_threshold_s))
-    return {"error_rate": _("error rate"), "unanswered_rate": _("no response"), "target_5xx_rate": _("target 5xx")}.get(
-        criterion.metric, criterion.metric.removeprefix("latency_")
-    )
+    return metric_name(criterion.metric)
+
+
+def metric_name(metric: str) -> str:
+    """That of a criterion that is not configured any more: one of one's own, and a slow one, as it was configured."""
+    names = {"error_rate": _("error rate"), "unanswered_rate": _("no response"), "target_5xx_rate": _("target 5xx")}
+    return names.get(metric, metric.removeprefix("latency_"))
 
 
 EXPRESSIONS = lazy(

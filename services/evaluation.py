@@ -15,6 +15,7 @@ from archive.access_logs.store import ACCESS_LOGS
 from domain import FLEETS, FleetName, Migration, Window
 from domain.decision import EXIT_CODES, ReasonedDecision, RoutesState
 from domain.series import is_request_count
+from domain.sign_offs import Ledger
 from domain.window import MINUTE_S
 from messages.parity import phase_share
 from services.alarms import AlarmStatus, alarm_window, read_alarms
@@ -46,7 +47,7 @@ class NoSuchPhaseError(LookupError):
 class JudgementInput:
     """The data to judge as of `now`, its phase (with the number it was selected by), and the problems of the other sources.
 
-    `counts`: of the whole phase; None for a window, or if the archive cannot be read. `alarms`: of now; None likewise. `context`: of the data.
+    `counts`: of the whole phase; None for a window, or if the archive cannot be read. `alarms`, `ledger`: of now; None likewise. `context`: of the data.
     `endpoints`: the counted logs of its last day. `circumstances`: as the archive has them; the alarms and what is known of the data are added.
     """
 
@@ -60,6 +61,7 @@ class JudgementInput:
     context: JudgeContext = field(default_factory=JudgeContext)
     endpoints: EndpointsView | None = None
     circumstances: Circumstances = NO_CIRCUMSTANCES
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Evaluation:
     """A judgement, its circumstances and the decision. `name`: of the migration, or the path of a CSV (then `source` is "csv").
 
     `counts`: of the whole phase up to `final_until` (epoch seconds), after which data was not judged. `alarms`: of now; None for a CSV and for
-    a phase of the past. `context`: what the judge was given beside the data.
+    a phase of the past. `context`: what the judge was given beside the data. `ledger`: all sign-offs of the migration; None if they were not read.
     """
 
     judgement: Judgement
@@ -87,6 +89,7 @@ class Evaluation:
     archive_problem: ArchiveProblem | None = None
     alarms: AlarmStatus | None = None
     context: JudgeContext = field(default_factory=JudgeContext)
+    ledger: Ledger | None = None
 
     @property
     def counts_of_judged_phase(self) -> PhaseCounts | None:
@@ -192,6 +195,7 @@ def evaluate(migration: Migration, source: str, data: JudgementInput) -> Evaluat
         problems=tuple(dict.fromkeys((*result.problems, *data.source_problems))),
         archive_problem=result.archive_problem,
         alarms=None if phase and phase.is_over else data.alarms,
+        ledger=data.ledger,
     )
 
 

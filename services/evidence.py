@@ -1,7 +1,7 @@
 """The evidence of one evaluation: the judged data, how the judgement came about, and its context."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from analysis import Phase
 from archive import Archive, ArchiveError
 from domain import Event, FleetName, Migration, Series, Window, assemble, epoch_s
 from domain.frame import LABEL_COLUMNS
+from domain.sign_offs import Ledger
 from services.endpoints import EndpointsView
 from services.evaluation import Evaluation, JudgementInput, evaluate
 from services.freshness import final_until
@@ -31,7 +32,7 @@ class EvidenceBundle:
 
     `rows`: the final rows of the window, sorted by SORT_COLUMNS; `unread`: rows without a value, for counts that could not be read;
     `trace`: analysis.TRACE_COLUMNS; `grid`: the same data by minute. `window_latency`, `endpoints` and
-    their `details` are None if unknown.
+    their `details` are None if unknown. `ledger`: all sign-offs of the migration.
     """
 
     migration: Migration
@@ -46,6 +47,7 @@ class EvidenceBundle:
     window_latency: WindowLatency | None = None
     endpoints: EndpointsView | None = None
     details: LogDetails | None = None
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 def collect_evidence(
@@ -59,7 +61,7 @@ def collect_evidence(
 ) -> EvidenceBundle:
     """The bundle with everything that the archive has about the window of `data`. `fetch_from`: fetches the latency of the window first.
 
-    After an ArchiveError, events and latency are left out; `data.result` has the problem.
+    After an ArchiveError, events, latency and sign-offs are left out; `data.result` has the problem.
     `checkpoint` may raise to give up.
     """
     window = data.result.window
@@ -71,6 +73,7 @@ def collect_evidence(
             events=tuple(event for event in archive.events.read(window) if window.start <= event.ts < window.end),
             window_latency=phase_latency(archive, migration, phase, fetch_from or source, now=data.now),
             details=_details(archive, migration, data.endpoints),
+            ledger=archive.sign_offs.read(),
         )
     except ArchiveError:
         return bundle
@@ -87,7 +90,7 @@ def _details(archive: Archive, migration: Migration, view: EndpointsView | None)
 def build_bundle(
     migration: Migration, source: str, data: JudgementInput, *, checkpoint: Callable[[], None] = lambda: None
 ) -> EvidenceBundle:
-    """The bundle of data that was read already, without events and latency. `checkpoint` may raise to give up."""
+    """The bundle of data that was read already, without events, latency and sign-offs. `checkpoint` may raise to give up."""
     result, window = data.result, data.result.window
     end = final_until(migration, result, now=data.now)
     rows = final_rows(result.frame, window, end)

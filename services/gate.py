@@ -19,6 +19,7 @@ from domain.window import MINUTE_S
 from messages.i18n import in_language
 from services.evaluation import Evaluation, evaluate_archived
 from services.phases import count_phase, read_phases
+from services.sign_off import judged_margins
 
 RECORD_INTERVAL_S = 60  # of all processes that share an archive
 FIRST_RECORD_AFTER_S = 10.0  # the first pages and polls have the machine to themselves
@@ -30,7 +31,7 @@ PAUSE_FACTOR = 1  # of the duration of an evaluation, after it: leaves processor
 STOP_TIMEOUT_S = 5.0
 SLOT = "gate"  # the name of the poll slot
 
-ToJson = Callable[[Evaluation], Mapping[str, Any]]  # reports.judgement_json.evaluation_json
+ToJson = Callable[[Evaluation], Mapping[str, Any]]  # reports.sign_offs.signed_evaluation_json
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class GateRecorder:
         return wait_s or self.interval_s
 
     def record(self, now: datetime) -> None:
-        """Evaluates the current phase and saves the result. Raises ArchiveError."""
+        """Evaluates the current phase and saves the result, and the margins that were used. Raises ArchiveError."""
         phases = read_phases(self.archive, self.source, now=now)
         evaluation = self._evaluate(phases, now)
         self.interval_s = RETRY_INTERVAL_S if evaluation.unavailable else RECORD_INTERVAL_S
@@ -66,6 +67,7 @@ class GateRecorder:
         phase = phases[-1]
         decision = RecordedDecision(phase.number, phase.window.start, int(now.timestamp()), body)
         self.archive.decisions.save(decision, {item.number: item.window.start for item in phases})
+        self.archive.sign_offs.save_margins(judged_margins(evaluation.judgement), decision.recorded_at)
 
     def _evaluate(self, phases: Sequence[Phase], now: datetime) -> Evaluation:
         """As `judge` has it. The access logs are counted for it while the gate is in use: each file is downloaded, and queries are billed."""
@@ -75,7 +77,7 @@ class GateRecorder:
         evaluation = evaluate_archived(archive, migration, source, phase, now=now, routes_of=routes_of)
         until = evaluation.final_until
         counts = count_phase(archive, migration, source, phases, phase, until=until, now=now)
-        return replace(evaluation, counts=counts)
+        return replace(evaluation, counts=counts, ledger=archive.sign_offs.read())
 
 
 class GateThread:

@@ -23,7 +23,7 @@ from domain import Configuration, ConfigurationError, Migration, Window, utc_now
 from domain.config.server import ServerSettings
 from domain.decision import RoutesState
 from domain.hosts import normalize_host
-from reports.judgement_json import evaluation_json
+from reports.sign_offs import signed_evaluation_json
 from services.alarms import alarm_saver
 from services.background_routes import BackgroundRoutes
 from services.board import Board, BoardRow, ReleaseBoard, read_row
@@ -403,7 +403,7 @@ def _release_of(parent: AppContext, slug: str) -> Migration | None:
 
 def _gate_recorder(item: AppContext | OpenRelease) -> GateRecorder:
     routes_of = partial(requested_routes_state, item.collector) if item.sources.logs else None
-    return GateRecorder(item.archive, item.migration, item.sources.metrics[0].name, evaluation_json, routes_of)
+    return GateRecorder(item.archive, item.migration, item.sources.metrics[0].name, signed_evaluation_json, routes_of)
 
 
 def _with_environment(settings: ServerSettings) -> ServerSettings:

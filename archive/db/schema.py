@@ -10,10 +10,11 @@ from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Integer, Tabl
 from sqlalchemy.types import TypeEngine
 
 from archive.db import migrations
+from archive.db.append_only import make_append_only
 from archive.db.engine import transaction
 from archive.db.errors import ArchiveError
 
-SCHEMA_VERSION = 15  # the number of the newest migration
+SCHEMA_VERSION = 16  # the number of the newest migration
 METADATA = sa.MetaData()
 
 
@@ -219,6 +220,26 @@ decision = Table(
     *_key(Integer, "phase"),
     *_required(BigInteger, "start_s", "recorded_at"),
     Column("asked_at", BigInteger, nullable=False, server_default="0"),
+    *_required(Text, "body"),
+)
+
+# The ledger of sign-offs (domain/sign_offs.py): `hash` is that of `body` (JSON), which has the hash of the row before. Rows are only added.
+sign_off = Table(
+    "sign_off",
+    METADATA,
+    _reference("migration", primary_key=True),
+    *_key(Integer, "sequence"),
+    *_required(Text, "body", "hash"),
+)
+sa.event.listen(sign_off, "after_create", lambda table, connection, **_: make_append_only(connection, table.name))
+
+# The margins of the judged metrics (JSON), in force from `first_seen` to `last_seen`.
+margin_history = Table(
+    "margin_history",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    _reference("migration", index=True),
+    *_required(BigInteger, "first_seen", "last_seen"),
     *_required(Text, "body"),
 )
 

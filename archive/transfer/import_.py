@@ -21,11 +21,13 @@ from archive.metrics import points, rows
 from archive.metrics.coverage import FetchOutcome, get_or_create_migration, read_series_index, save_outcome
 from archive.metrics.downsampling import ROLLUP_S
 from archive.metrics.fetch_plan import FetchRequest, FreshnessPolicy
+from archive.sign_offs import read_rows, write_rows
 from archive.transfer.export import LOG_SCHEMAS, SERIES_COLUMNS, ignore_progress
-from archive.transfer.manifest import Manifest, ProgressCallback, read_manifest
+from archive.transfer.manifest import ExportError, Manifest, ProgressCallback, read_manifest
 from archive.transfer.validation import check_export
 from domain import Series, Window
 from domain.log_counts import LogTables
+from domain.sign_offs import LedgerRow
 from domain.window import EARLIEST_S, LATEST_S
 from sources.base import AnsweredRange, Pull
 
@@ -37,7 +39,7 @@ _LATEST_TABLES = {
     "decision": "recorded_at",
     "deployment": "read_at",
 }
-_HISTORY_TABLES = ("traffic_snapshot", "deployment_state")  # rows in order of time
+_HISTORY_TABLES = ("traffic_snapshot", "deployment_state", "margin_history")  # rows in order of time
 SLICE_ROWS = 50_000  # of a series in one transaction; a series may have millions
 
 
@@ -70,6 +72,10 @@ def import_archive(
     manifest = read_manifest(folder)
     check_export(folder, manifest, now=now)
     migration_id = get_or_create_migration(engine, manifest.migration)
+    rows_of_ledger = (LedgerRow(**row) for row in _read_rows(folder, manifest, "sign_off"))
+    ledger = sorted(rows_of_ledger, key=lambda row: row.sequence)
+    with transaction(engine, writes=False) as connection:
+        _new_ledger_rows(connection, migration_id, ledger)  # before anything else is written
     # Coverage in an export is final, and so is what this archive has stored since.
     policy = FreshnessPolicy(max(now, manifest.exported_at), final_after_s=0)
     file = pq.ParquetFile(folder / "points.parquet")
@@ -87,6 +93,8 @@ def import_archive(
         ):
             for name in names:
                 import_rows(connection, schema.METADATA.tables[name], migration_id, _read_rows(folder, manifest, name))
+        if signed := _new_ledger_rows(connection, migration_id, ledger):
+            write_rows(connection, migration_id, signed)
         for row in _read_rows(folder, manifest, "event_coverage"):
             add_event_coverage(connection, migration_id, row["source"], Window(row["start_s"], row["end_s"]))
         # Pages that show this archive refresh.
@@ -253,6 +261,15 @@ def _import_latest(connection: Connection, table: Table, migration_id: int, impo
     times = {tuple(row._mapping[name] for name in key): row._mapping[time] for row in existing}
     newer = [row for row in imported if times.get(tuple(row[name] for name in key), -1) < row[time]]
     upsert(connection, table, [{"migration_id": migration_id, **row} for row in newer])
+
+
+def _new_ledger_rows(connection: Connection, migration_id: int, imported: Sequence[LedgerRow]) -> Sequence[LedgerRow]:
+    """The sign-offs that are missing here. Raises ExportError ("conflict") unless one of both ledgers continues the other."""
+    existing = read_rows(connection, migration_id)
+    for ours, theirs in zip(existing, imported, strict=False):
+        if ours != theirs:
+            raise ExportError("conflict", str(theirs.sequence))
+    return imported[len(existing) :]
 
 
 def _import_history(connection: Connection, table: Table, migration_id: int, imported: Sequence[Row]) -> None:

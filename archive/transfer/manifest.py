@@ -12,9 +12,9 @@ from archive.db import schema
 from archive.db.migrations import standard_names
 from domain.window import EARLIEST_S, LATEST_S
 
-# 7: sizes and traits of access logs; 6: observations; 5: deployments; 4: decisions; before 3:
+# 8: sign-offs and the history of margins; 7: sizes and traits of access logs; 6: observations; 5: deployments; 4: decisions; before 3:
 # other names of tables, columns and JSON keys (db/migrations/standard_names.py)
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 MANIFEST_FILE = "manifest.json"
 # Tables that are a file each, row by row.
 COPIED_TABLES = (
@@ -28,6 +28,8 @@ COPIED_TABLES = (
     "deployment_state",
     "deployment",
     "observation",
+    "sign_off",
+    "margin_history",
     "log_file",
 )
 # Tables whose files have another form, without ids, for other programs to read.
@@ -51,7 +53,9 @@ MAX_MANIFEST_BYTES = 1_000_000
 MAX_KEY_CHARS = 1_000
 _REQUIRED_FILES = ("points.parquet", "coverage.parquet")
 
-ExportErrorKind = Literal["not_an_export", "damaged", "invalid", "missing", "newer", "occupied", "not_written"]
+ExportErrorKind = Literal[
+    "not_an_export", "damaged", "invalid", "missing", "newer", "occupied", "not_written", "conflict"
+]
 ProgressCallback = Callable[[int, int], None]  # (series done, total)
 
 

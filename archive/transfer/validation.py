@@ -22,6 +22,7 @@ from archive.db.migrations import standard_names
 from archive.db.upsert import Row
 from archive.events.source_state import problems_from_json
 from archive.metrics.window_latency import LatencyBody
+from archive.sign_offs import Margins
 from archive.transfer.export import COVERAGE_SCHEMA, LOG_SCHEMAS, POINT_SCHEMA, SERIES_COLUMNS, arrow_type
 from archive.transfer.manifest import COPIED_TABLES, ExportError, Manifest
 from domain import Traffic, WeightChange
@@ -43,6 +44,7 @@ MAX_TABLE_ROWS = 2_000_000  # of a file that is imported at once
 MAX_TABLE_TEXT_BYTES = 1 << 29  # of a file or row group that is imported at once
 MAX_LABEL_CHARS = 2_048
 MAX_TEXT_CHARS = 8_000_000
+MAX_SIGN_OFF_CHARS = 1_000_000
 MAX_JSON_DEPTH = 24
 MAX_VALUE = 1e15
 BATCH_ROWS = 20_000
@@ -53,6 +55,7 @@ _VOCABULARY = {
     name: re.compile(r"[A-Za-z][A-Za-z0-9_.:%/ -]{0,79}|", re.ASCII) for name in ("source", "metric", "stat", "unit")
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PAST_TIMES = frozenset(("asked_at", "read_at", "recorded_at", "first_seen", "last_seen"))
 _UNIQUE: dict[str, tuple[str, ...]] = {"series": SERIES_COLUMNS, "coverage": (*SERIES_COLUMNS, "period_s", "start_s")}
 
@@ -416,6 +419,18 @@ def _check_decision(row: Row) -> None:
         raise _InvalidError("body, JSON")
 
 
+def _check_sign_off(row: Row) -> None:
+    """A row that was changed is imported, and named wherever the ledger is shown."""
+    if not 0 < row["sequence"] < 1_000_000 or not _SHA256.fullmatch(row["hash"]):
+        raise _InvalidError("sequence, hash")
+    if len(row["body"]) > MAX_SIGN_OFF_CHARS:
+        raise _InvalidError("body, length")
+
+
+def _check_margins(row: Row) -> None:
+    _decode(Margins, row)
+
+
 def _check_window_latency(row: Row) -> None:
     body = _decode(LatencyBody, row)
     if body.covered and not row["start_s"] <= body.covered[0] < body.covered[1] <= row["end_s"]:
@@ -477,6 +492,8 @@ _ROW_CHECKS: dict[str, Callable[[Row], None]] = {
     "trigger": _check_triggers,
     "decision": _check_decision,
     "observation": _check_observation,
+    "sign_off": _check_sign_off,
+    "margin_history": _check_margins,
     "window_latency": _check_window_latency,
     "log_file": _check_log_file,
 }

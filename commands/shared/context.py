@@ -100,9 +100,10 @@ class CommandContext:
             circumstances = archived_circumstances(
                 self.archive, self.migration, self.metrics.name, endpoints, routes=routes, now=now
             )
+            ledger = self.archive.sign_offs.read()
         except ArchiveError:  # `data.result` has it, too
             return replace(data, circumstances=Circumstances(routes=routes))
-        return replace(data, endpoints=endpoints, circumstances=circumstances)
+        return replace(data, endpoints=endpoints, circumstances=circumstances, ledger=ledger)
 
     def _count_logs(self, window: Window, every_s: int | None) -> IngestProgress | None:
         """Counts the access logs of a window for at most MAX_COUNTING_S, or half of the time between two evaluations; the next one goes on.

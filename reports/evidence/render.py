@@ -1,7 +1,5 @@
-"""The evidence file: a ZIP of a page, the judged data as CSV and Parquet, and the judgement as JSON."""
+"""The evidence file: a ZIP of a page, the judged data as CSV and Parquet, the judgement as JSON, the sign-offs, and a manifest."""
 
-import hashlib
-import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -25,15 +23,27 @@ from domain import FLEETS, Migration, Window
 from messages import evidence as text
 from messages import parity, states, times, verdicts
 from reports.evidence.data import to_csv, to_parquet
+from reports.evidence.manifest import (
+    DATA_NAME,
+    JUDGEMENT_NAME,
+    LEDGER_NAME,
+    MANIFEST_NAME,
+    PAGE_NAME,
+    PARQUET_NAME,
+    evidence_digest,
+    ledger_json,
+    manifest_json,
+    sha256,
+    to_bytes,
+)
 from reports.evidence.window_latency import LatencyTable, labelled_groups, latency_note, latency_table
 from reports.formats import creation_time, local_minute, slug
 from reports.judgement_json import counts_sentence, evaluation_json, incident_rows
+from reports.sign_offs import phase_window, sign_off_rows
 from reports.templating import environment
 from services.evidence import SORT_COLUMNS, EvidenceBundle
 from sources.window_latency import WindowLatency
 
-PAGE_NAME = "evidence.html"
-DATA_NAME = "data.csv"
 PACKAGES = ("pandas", "numpy", "pyarrow", "plotly", "streamlit", "boto3", "pydantic", "SQLAlchemy", "Jinja2")
 ROOT = Path(__file__).parent.parent.parent
 JUDGE_PACKAGES = ("analysis", "domain")
@@ -48,7 +58,7 @@ def evidence_file_name(name: str, window: Window) -> str:
 
 
 def evidence_zip(bundle: EvidenceBundle, *, made_at: datetime) -> bytes:
-    """The evidence file. Only its page depends on `made_at`.
+    """The evidence file. Only its page, and the page's checksum, depend on `made_at`.
 
     Equal bundles give equal bytes with the same package versions: rows are sorted, and files are dated by the end of the window.
     """
@@ -57,13 +67,21 @@ def evidence_zip(bundle: EvidenceBundle, *, made_at: datetime) -> bytes:
 
 def evidence_files(bundle: EvidenceBundle, *, made_at: datetime) -> dict[str, bytes]:
     """The contents of the evidence file by name."""
+    data = signed_files(bundle)
+    ledger = to_bytes(ledger_json(bundle.migration.key, bundle.ledger))
+    page = evidence_page(bundle, data, made_at=made_at).encode()
+    files = {PAGE_NAME: page, **data, LEDGER_NAME: ledger}
+    return {**files, MANIFEST_NAME: to_bytes(manifest_json(bundle.migration, bundle.evaluation, files))}
+
+
+def signed_files(bundle: EvidenceBundle) -> dict[str, bytes]:
+    """What a signature covers: the data and the judgement, without the sign-offs."""
     rows = pd.concat([bundle.rows, bundle.unread]).sort_values(SORT_COLUMNS) if len(bundle.unread) else bundle.rows
-    data = {
+    return {
         DATA_NAME: to_csv(rows),
-        "data.parquet": to_parquet(bundle.rows),
-        "judgement.json": (json.dumps(evaluation_json(bundle.evaluation), indent=2) + "\n").encode(),
+        PARQUET_NAME: to_parquet(bundle.rows),
+        JUDGEMENT_NAME: to_bytes(evaluation_json(bundle.evaluation)),
     }
-    return {PAGE_NAME: evidence_page(bundle, data, made_at=made_at).encode(), **data}
 
 
 def zip_files(files: Mapping[str, bytes], timestamp: datetime) -> bytes:
@@ -77,7 +95,7 @@ def zip_files(files: Mapping[str, bytes], timestamp: datetime) -> bytes:
 
 
 def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at: datetime) -> str:
-    """evidence.html: self-contained, without scripts and network. `data`: the other files of the ZIP."""
+    """evidence.html: self-contained, without scripts and network. `data`: the signed files of the ZIP."""
     migration, evaluation = bundle.migration, bundle.evaluation
     judgement, window, zone = evaluation.judgement, evaluation.window, migration.zone
     share = evaluation.phase.canary_share if evaluation.phase else None
@@ -111,13 +129,11 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
         fleets=[(fleet, migration.fleets[fleet]) for fleet in FLEETS],
         events=[(local_minute(migration, event.ts), event) for event in bundle.events],
         checksums=[(name, len(content), sha256(content)) for name, content in data.items()],
+        evidence_digest=evidence_digest(data),
+        sign_offs=sign_off_rows(bundle.ledger.of_window(phase_window(evaluation)), zone, now=made_at),
         versions=[("Python", python_version()), *((name, version(name)) for name in PACKAGES)],
         judge=judge_sha256(),
     )
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def judge_modules() -> list[Path]:

@@ -120,7 +120,7 @@ def test_the_general_help_lists_each_command_once_under_a_heading() -> None:
     assert groups == {
         "Decide:": ["judge", "next", "drain"],
         "Watch:": ["watch", "weights", "deployments", "releases", "endpoints", "trace", "probe", "batches"],
-        "Evidence:": ["report", "retrospective", "note"],
+        "Evidence:": ["report", "verify", "retrospective", "note"],
         "Set up:": ["init", "doctor", "notify", "import"],
         "Data:": ["record", "step", "archive"],
     }

@@ -40,11 +40,13 @@ def test_its_json_has_the_path_and_the_checksum() -> None:
     output = json_output(run("--window", "1h", "--out", "out.zip", "--json"))
     with zipfile.ZipFile("out.zip") as file:
         checksum = hashlib.sha256(file.read("data.csv")).hexdigest()
+        assert json.loads(file.read("manifest.json"))["evidence_sha256"] == output["evidence_sha256"]
     assert output == {
         "schema": 1,
         "ok": True,
         "path": "out.zip",
         "data_sha256": checksum,
+        "evidence_sha256": output["evidence_sha256"],
         **{name: output[name] for name in ("verdict", "decision", "reasons", "incidents")},
         "window": {"from": "2026-11-23T19:17:00Z", "to": "2026-11-23T20:17:00Z"},
     }
@@ -56,7 +58,10 @@ def test_its_judgement_equals_that_of_judge(tmp_path: Path) -> None:
     run("--window", "3h", "--out", "evidence.zip")
     result = CliRunner().invoke(cli.app, ["judge", "--window", "3h", "--json"])
     with zipfile.ZipFile(tmp_path / "evidence.zip") as file:
-        assert json.loads(file.read("judgement.json")) == json.loads(result.stdout)
+        judgement = json.loads(file.read("judgement.json"))
+    assert judgement | {name: json.loads(result.stdout)[name] for name in ("sign_offs", "ledger")} == json.loads(
+        result.stdout
+    )
 
 
 def test_a_phase_long_past_is_judged_to_its_end(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sources.triggers import TriggerSnapshot
 from tests.factories.archives import MIGRATION
 from tests.factories.counted_files import counted_file, log_counts
 from tests.factories.events import DEPLOYMENT, ROUTE, SERVICE, TRIGGER, logged_change, make_alert, weighted_traffic
+from tests.factories.sign_offs import make_sign_off
 from tests.fakes.metric_source import ECS, HOURLY, LATENCY, NOON, minute_time, minute_window
 from tests.fakes.window_latency_source import FakeWindowLatencySource
 
@@ -56,6 +57,10 @@ def fill_archive(url: str) -> None:
             ProbeResult("p-1", NOON - 60, "GET", "/", "photo.example.com", 200, 5, "refused", "no_header_rule")
         )
         archive.decisions.save(RecordedDecision(1, NOON - 3600, NOON, '{"decision":"wait"}'), {1: NOON - 3600})
+        archive.sign_offs.save_margins((("error_rate", "0.5 pp"),), NOON - 7200)
+        archive.sign_offs.save_margins((("error_rate", "1 pp"),), NOON)
+        for name in ("Mika", "Taro"):
+            archive.sign_offs.add(make_sign_off(name=name))
     with BatchArchive.open(url, MIGRATION) as batches:
         batches.observations.save_run_logs(
             RunLogs(NOON, (RunStep("s-1", "cleanup", "canary", NOON - 30, sql="DELETE FROM sessions", rows=12),))

@@ -124,6 +124,8 @@ def no_decision(code: ReasonCode, sentence: str, migration: str = "") -> dict[st
         "observed": {},
         "routes": {"state": "pending", "regressed": None},
         "criteria": [],
+        "sign_offs": [],
+        "ledger": None,
         "data_until": None,
         "recorded_at": None,
         "age_s": None,

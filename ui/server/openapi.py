@@ -55,6 +55,20 @@ _CRITERION = _object(
         "minutes_to_decision": _OPTIONAL_COUNT,
     }
 )
+_SIGN_OFF = _object(
+    {
+        "sequence": {"type": "integer"},
+        "name": _TEXT,
+        "verified": {**_FLAG, "description": "By a sign-in; else the name was typed."},
+        "signed_at": _TIME,
+        "decision": _DECISION,
+        "sentence": _TEXT,
+        "evidence_sha256": _TEXT,
+        "hash": _TEXT,
+        "problem": {"type": ["string", "null"]},
+    }
+)
+_LEDGER = _object({"intact": _FLAG, "sign_offs": {"type": "integer"}, "problems": {"type": "array"}})
 _PHASE = _object(
     {"number": _OPTIONAL_COUNT, "name": {"type": ["string", "null"]}, "canary_share": {"type": ["number", "null"]}}
 )
@@ -86,6 +100,8 @@ SCHEMAS = {
                 }
             ),
             "criteria": {"type": "array", "items": {"$ref": "#/components/schemas/Criterion"}},
+            "sign_offs": {"type": "array", "items": _SIGN_OFF, "description": "The signatures under the phase."},
+            "ledger": {"oneOf": [_LEDGER, {"type": "null"}], "description": "All sign-offs of the migration."},
             "data_until": {**_TIME, "description": "The end of the newest minute with requests."},
             "recorded_at": _TIME,
             "age_s": {**_OPTIONAL_COUNT, "minimum": 0, "description": "Since it was recorded."},

@@ -18,7 +18,10 @@ from analysis.parity.verdicts import DEFAULT_CRITERIA
 from archive.access_logs.tables import LineCounts
 from domain import Window
 from domain.config.loader import parse_tables
+from domain.serialization import to_json
+from domain.sign_offs import Ledger, LedgerRow, MarginChange, sha256
 from reports.evidence import render
+from reports.evidence.manifest import evidence_digest
 from reports.evidence.render import (
     evidence_file_name,
     evidence_files,
@@ -26,6 +29,7 @@ from reports.evidence.render import (
     evidence_zip,
     judge_modules,
     judge_sha256,
+    signed_files,
 )
 from reports.judgement_json import evaluation_json
 from services.endpoints import EndpointsView
@@ -43,8 +47,9 @@ from tests.factories.evidence import (
 )
 from tests.factories.frames import START, tidy_frame, window
 from tests.factories.log_counts import FLEET_OF, busy_route, count_table, first_minutes
+from tests.factories.sign_offs import make_sign_off
 
-MEMBERS = ["evidence.html", "data.csv", "data.parquet", "judgement.json"]
+MEMBERS = ["evidence.html", "data.csv", "data.parquet", "judgement.json", "sign_offs.json", "manifest.json"]
 
 
 class ParsedPage(HTMLParser):
@@ -89,7 +94,7 @@ def test_one_zip_holds_the_page_the_numbers_and_the_judgement() -> None:
 def test_the_same_evidence_gives_the_same_bytes_and_only_the_page_has_the_time() -> None:
     assert evidence_zip(make_evidence(), made_at=MADE_AT) == evidence_zip(make_evidence(), made_at=MADE_AT)
     now, later = (unzip(evidence_zip(make_evidence(), made_at=MADE_AT + timedelta(seconds=wait))) for wait in (0, 1))
-    assert {name for name in MEMBERS if now[name] != later[name]} == {"evidence.html"}
+    assert {name for name in MEMBERS if now[name] != later[name]} == {"evidence.html", "manifest.json"}
     assert (
         later["evidence.html"].replace(b"15:20:08", b"15:20:07").replace(b"00:20:08", b"00:20:07")
         == now["evidence.html"]
@@ -109,9 +114,10 @@ def test_a_changed_value_changes_the_checksum() -> None:
 def test_the_page_has_the_checksums_of_the_other_files() -> None:
     files = evidence_files(make_evidence(), made_at=MADE_AT)
     page = ParsedPage(files["evidence.html"].decode())
-    for name in MEMBERS[1:]:
+    for name in MEMBERS[1:4]:
         assert hashlib.sha256(files[name]).hexdigest() in page.text
-    assert "sha256sum data.csv data.parquet judgement.json" in page.text
+    assert "sha256sum data.csv data.parquet judgement.json | sha256sum" in page.text
+    assert evidence_digest(files) in page.text
     assert judge_sha256() in page.text
 
 
@@ -262,7 +268,34 @@ def test_without_final_data_nothing_is_proven() -> None:
     assert "○ NO DATA · data is stale" in page.text
     empty = make_evidence(None, {})
     assert evidence_files(empty, made_at=MADE_AT)["data.csv"].count(b"\n") == 1
-    assert "◐ WAIT · inconclusive so far" in ParsedPage(evidence_page(empty, {}, made_at=MADE_AT)).text
+    page_text = evidence_page(empty, signed_files(empty), made_at=MADE_AT)
+    assert "◐ WAIT · inconclusive so far" in ParsedPage(page_text).text
+
+
+def test_the_page_has_the_signatures_of_the_phase_and_what_was_changed_in_the_ledger() -> None:
+    assert "The evidence of this phase is not signed." in parsed_page().text
+    case = make_evidence()
+    sign_off = make_sign_off(
+        WINDOW,
+        migration=case.migration.key,
+        sequence=1,
+        name=MALICIOUS_TEXT,
+        verified=False,
+        sentence=f"Because {MALICIOUS_TEXT}",
+        decision="hold",
+        margin_changes=(MarginChange(WINDOW.start + 600, "error_rate", "0.5 pp", "1 pp"),),
+    )
+    body = to_json(sign_off)
+    ledger = Ledger.of(case.migration.key, [LedgerRow(1, body, sha256(body)), LedgerRow(2, "{}", "0" * 64)])
+    page = ParsedPage(evidence_files(replace(case, ledger=ledger), made_at=MADE_AT)["evidence.html"].decode())
+    assert "script" not in page.elements
+    assert f"{MALICIOUS_TEXT} name typed, not verified" in page.text
+    assert f"Because {MALICIOUS_TEXT}" in page.text and "■ HOLD" in page.text
+    assert (
+        "error rate ±0.5 pp, p95 ±20 ms Changed after the phase began: error rate ±0.5 pp → ±1 pp, 23:20 JST"
+        in page.text.replace("21 Sep ", "")
+    )
+    assert "Sign-off 2 was changed after it was signed." in page.text
 
 
 def test_default_margins_are_marked() -> None:

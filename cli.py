@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from collector.stopping import exit_in_time
 from commands import archive, import_criteria
 from commands.batches import batches
 from commands.deployments import deployments
@@ -105,4 +106,8 @@ app.add_typer(archive.app, name="archive", rich_help_panel=data_group)
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except SystemExit as ended:
+        exit_in_time(ended.code if isinstance(ended.code, int) else 1)
+        raise

@@ -26,6 +26,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from archive import ArchiveError, SourceState
+from collector.stopping import EXIT_TIMEOUT_S, STOP_TIMEOUT_S, exit_in_time
 from domain import ConfigurationError
 from domain.files import PRIVATE_UMASK
 from domain.logs import configure_logging
@@ -203,7 +204,9 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     trimming = asyncio.create_task(return_freed_memory())
     yield
     trimming.cancel()
+    exit_in_time(0, timeout_s=STOP_TIMEOUT_S + EXIT_TIMEOUT_S)
     await asyncio.to_thread(app_context.close)
+    logging.getLogger("dashboard").info("stopped")
 
 
 os.umask(PRIVATE_UMASK)

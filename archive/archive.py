@@ -1,6 +1,7 @@
 """The archive of one migration: metrics, events, access logs and notes in one database."""
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -60,6 +61,12 @@ class Archive:
         """The archive of another migration in the same database: to close one closes both. Raises ArchiveError."""
         clock, migration_id = self._clock, get_or_create_migration(self.engine, migration.key)
         return type(self)(Database(self.engine, migration_id, clock, shared=self._database), migration, clock)
+
+    def write_held(self) -> None:
+        """Tries again to write what could not be written, before the process ends and loses it."""
+        for store in (self.events, self.metrics):
+            with suppress(ArchiveError):
+                store.write_held()
 
     def close(self) -> None:
         """Closes all connections. The next use opens new ones."""

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.limits import big_archive, imports, kills, replies, soak, urls, web
+from benchmarks.limits import big_archive, imports, kills, replies, soak, stops, urls, web
 from benchmarks.limits.big_archive import ArchiveSize
 from benchmarks.limits.figure import Figure
 from benchmarks.limits.hostile_clients import HostileLoad
@@ -21,6 +21,7 @@ class Part(StrEnum):
     WEB = "web"
     REPLIES = "replies"
     KILLS = "kills"
+    STOPS = "stops"
     SOAK = "soak"
     IMPORTS = "imports"
     URLS = "urls"
@@ -32,6 +33,7 @@ PARTS: dict[Part, Callable[[], list[Figure]]] = {
     Part.WEB: lambda: web.measure(HostileLoad(), seconds=30),
     Part.REPLIES: lambda: replies.measure(20_000, poll_seconds=60),
     Part.KILLS: lambda: kills.measure(100, seed=1),
+    Part.STOPS: lambda: stops.measure(50, seed=1),
     Part.SOAK: lambda: soak.measure(hours=20, factor=80),
     Part.IMPORTS: lambda: imports.measure(points=5_000_000, series=(1, 20)),
     Part.URLS: lambda: urls.measure(2000, limit_s=1800),

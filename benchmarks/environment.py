@@ -131,7 +131,7 @@ def run_server(
     """
     cloudwatch = environment.naive_cloudwatch if naive else environment.dashboard_cloudwatch
     script = ROOT / "benchmarks" / "naive" / "dashboard.py" if naive else ROOT / "dashboard.py"
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", module, "run", str(script), "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--browser.gatherUsageStats", "false"]
     # Streamlit reads .streamlit/config.toml in its working directory: the naive page has Streamlit's defaults.
@@ -186,7 +186,7 @@ def _is_up(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -241,7 +241,7 @@ class Collector:
             thread.start()
 
     def stop(self, *, timeout_s: float = 5.0) -> None:
-        """Stops the threads. The unfinished fetch of a source that hangs for longer than `timeout_s` is not saved."""
+        """Stops the threads, and writes what is held. The unfinished fetch of a source that hangs for longer than `timeout_s` is not saved."""
         self._stopping.set()
         self._is_running = False
         for task in self.tasks:
@@ -251,6 +251,7 @@ class Collector:
             thread.join(max(0.0, deadline - time.monotonic()))
         for task in self.tasks:
             task.due_at = None
+        self._archive.write_held()
 
     def _run(self, task: PollTask) -> None:
         while not self._stopping.is_set():

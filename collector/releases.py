@@ -11,6 +11,7 @@ from archive import Archive, ArchiveError, SourceState
 from archive.metrics.fetch_plan import plan_fetches
 from collector.collector import Collector
 from collector.polling import PollTask
+from collector.stopping import stop_together
 from domain import Clock, Migration, utc_now
 from sources.registry import Sources
 
@@ -109,8 +110,7 @@ class ReleaseCollection:
         self._stopping.set()
         if self._thread:
             self._thread.join()
-        for key in tuple(self._opened):
-            self._close(key)
+        stop_together(*(partial(self._close, key) for key in tuple(self._opened)))
 
     def view(self, migration: Migration) -> OpenRelease:
         """The release of a page, which is polled from now on, as long as it is one of the MAX_VIEWED that were viewed last. Raises ArchiveError."""

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 from collector.collector import Collector
 from collector.polling import PollTask
+from collector.stopping import stop_together
 
 MAX_THREADS = 16
 MAX_THREADS_OF_ONE = 4  # of one collector: a source that hangs does not delay other migrations
@@ -29,8 +30,7 @@ class OwnThreads:
             collector.start()
 
     def stop(self) -> None:
-        for collector in self.collectors:
-            collector.stop()
+        stop_together(*(collector.stop for collector in self.collectors))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +89,8 @@ class SharedThreads:
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        for collector in self._collectors:
+            collector.stop()  # again: writes what their last polls could not write
 
     def take_due(self, now: float) -> _Poll | float:
         """The poll that begins at `now` (time.monotonic()), which then counts as running, or the seconds until there may be one."""

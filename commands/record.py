@@ -23,6 +23,7 @@ from collector.collector import Collector, CollectorConfig, requested_routes_sta
 from collector.polling import PollTask, silent_sources
 from collector.releases import MAX_RUNNING, OpenRelease, ReleaseCollection
 from collector.shared_threads import threads_for
+from collector.stopping import stop_together
 from commands.shared import startup
 from commands.shared.fitting_table import FittingTable
 from commands.shared.metrics_server import serve_metrics
@@ -390,10 +391,8 @@ class Recording:
                 else:
                     repeat(lambda: self._show(lambda: display.update(self._table(), refresh=True)), 1)
         silent = self._is_silent
-        gate.stop()
-        notifier.stop()
-        self.releases.stop()
-        threads.stop()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends soon; Ctrl-C ends it at once
+        stop_together(gate.stop, notifier.stop, self.releases.stop, threads.stop)
         return int(silent)
 
     def _collected_releases(self, now: datetime) -> Iterator[Migration]:

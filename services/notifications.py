@@ -26,7 +26,7 @@ from services.recorded_decision import parse_body, read_state, why_unusable
 TICK_S = 5.0  # between two looks at the archive, and at an outbox in which nothing is due
 PACE_S = 1.0  # between two messages to a channel: Slack accepts one a second
 FIRST_RETRY_S, MAX_RETRY_S = 5.0, 900.0
-STOP_TIMEOUT_S = 15.0  # of a message that is being sent
+STOP_TIMEOUT_S = 7.0  # of a message that is being sent
 
 METRICS_SLOT = "mackerel_metrics"
 DECISION_VALUES: dict[Decision, int] = {"continue": 0, "wait": 1, "hold": 2, "roll_back": 3, "no_data": 4}

@@ -195,6 +195,21 @@ def test_a_websocket_of_the_dashboards_own_page_is_accepted(server: DashboardSer
     assert send_raw(server, *HANDSHAKE, f"Host: {host}")[0].startswith("HTTP/1.1 101 ")
 
 
+def test_it_stops_although_a_source_hangs_and_a_client_does_not_read(tmp_path: Path) -> None:
+    config = tmp_path / "migration.toml"
+    with fake_services(SteadyTraffic(lambda _: {"photo-ec2": 0.9, "photo-ecs": 0.1})) as services:
+        services.cloudwatch.hang = threading.Event()
+        config.write_text(services.config(str(tmp_path / "archive.db"), backfill=False), encoding="utf-8")
+        with run_dashboard(tmp_path, services.environment | {"MIGRATION_CONFIG": str(config)}) as server:
+            host, port = server.url.removeprefix("http://").split(":")
+            client = socket.create_connection((host, int(port)), timeout=20)
+            request = f"GET {PLOTLY} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"
+            client.sendall(request.encode() * 30)  # more than the buffers of both sides
+            assert client.recv(12) == b"HTTP/1.1 200"
+        client.close()
+    assert "INFO dashboard: stopped" in server.log
+
+
 @pytest.mark.parametrize(
     ("host", "origin", "sentence"),
     [

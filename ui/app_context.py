@@ -19,6 +19,7 @@ from collector.collector import Collector, CollectorConfig, requested_routes_sta
 from collector.polling import PollTask, silent_sources
 from collector.releases import MAX_RUNNING, OpenRelease, ReleaseCollection
 from collector.shared_threads import OwnThreads, SharedThreads, threads_for
+from collector.stopping import stop_together
 from domain import Configuration, ConfigurationError, Migration, Window, utc_now
 from domain.config.server import ServerSettings
 from domain.decision import RoutesState
@@ -103,14 +104,14 @@ class AppContext:
     def collectors(self) -> tuple[Collector, ...]:
         return (self.collector, self.batches.collector) if self.batches else (self.collector,)
 
+    def stop(self) -> None:
+        """Stops the collectors, at once, and what pages have requested."""
+        stops = [collector.stop for collector in self.collectors]
+        lookups = [self.trace_lookups.stop] if self.trace_lookups else []
+        stop_together(self.background_routes.stop, self.release_board.stop, *lookups, *stops)
+
     def close(self) -> None:
-        """Stops the collectors and closes the archives."""
-        self.background_routes.stop()
-        self.release_board.stop()
-        if self.trace_lookups:
-            self.trace_lookups.stop()
-        for collector in self.collectors:
-            collector.stop()
+        """Closes the archives. The next use opens them again."""
         if self.batches:
             self.batches.archive.close()
         self.archive.close()
@@ -299,12 +300,10 @@ class AppContexts:
 
     def close(self) -> None:
         """Stops the collectors and closes the archives. Committed data is kept."""
-        self.board.stop()
-        self.gate.stop()
-        self.notifier.stop()
-        self.releases.stop()
-        self.threads.stop()
-        for app in (*self._opened.values(), *self.by_slug.values()):
+        apps = (*self._opened.values(), *self.by_slug.values())
+        parts = (self.board, self.gate, self.notifier, self.releases, self.threads, *apps)
+        stop_together(*(part.stop for part in parts))
+        for app in apps:
             app.close()
 
 
@@ -347,7 +346,7 @@ def open_contexts() -> AppContexts:
                     opened[migration.slug] = _open_context(migration, archive, n_sharing=len(configuration.migrations))
             except ArchiveError:
                 for app in opened.values():
-                    app.close()
+                    app.close()  # nothing is started yet
                 if archive:
                     archive.close()
                 raise

@@ -58,12 +58,26 @@ class EventStore:
             if success:
                 pending = self._pending_snapshots[source_name] = _buffer(pending, snapshot)
         with self._database.writing(source_name) as connection:
-            for unsaved in pending:
-                if unsaved.traffic:
-                    self._save_traffic(connection, source_name, replace(unsaved.traffic, asked_at=unsaved.asked_at))
+            self._write_pending(connection, source_name, pending)
             save_answer_state(connection, self._database.row(source_name, "traffic"), snapshot, success=success)
         with self._lock:
             self._pending_snapshots.pop(source_name, None)
+
+    def write_held(self) -> None:
+        """Tries again to write the snapshots that could not be written: a process ends, and nothing else has them. Raises ArchiveError."""
+        with self._lock:
+            held = dict(self._pending_snapshots)
+        for source_name, pending in held.items():
+            with self._database.writing(source_name) as connection:
+                self._write_pending(connection, source_name, pending)
+            with self._lock:
+                if self._pending_snapshots.get(source_name) == pending:
+                    del self._pending_snapshots[source_name]
+
+    def _write_pending(self, connection: Connection, source_name: str, pending: Iterable[TrafficSnapshot]) -> None:
+        for unsaved in pending:
+            if unsaved.traffic:
+                self._save_traffic(connection, source_name, replace(unsaved.traffic, asked_at=unsaved.asked_at))
 
     def _save_traffic(self, connection: Connection, source_name: str, traffic: Traffic) -> None:
         before = save_snapshot(connection, self._database.migration_id, traffic)

@@ -345,13 +345,10 @@ class MetricStore:
         """Stores one pull in a transaction. If that fails, the pull stays in memory until the next one."""
         buffer, row = self._buffer_of(source_name), self._database.row(source_name, "metrics")
         buffer.pending_writes = (*buffer.pending_writes, outcome)[-MAX_PENDING_PULLS:]
-        index, now = SeriesIndex(), outcome.policy.now
+        now = outcome.policy.now
         with suppress(ArchiveError):  # recorded by `writing`
             with self._database.writing(source_name) as connection:
-                for pending in buffer.pending_writes:
-                    index = coverage.save_outcome(
-                        connection, self._database.migration_id, source_name, buffer.configured_series, pending
-                    )
+                index = self._write_pending(connection, source_name, buffer.pending_writes)
                 configured = (index.coverage[series] for series in buffer.configured_series)
                 before = read_state(connection, row)
                 if before and any(fetch.in_backoff(now) for known in configured for fetch in known.failed_fetches):
@@ -363,6 +360,23 @@ class MetricStore:
                 answer = replace(outcome.pull, asked_at=now, problems=problems)
                 save_answer_state(connection, row, answer, success=bool(outcome.pull.answered_ranges))
             buffer.index, buffer.pending_writes = index, ()
+
+    def write_held(self) -> None:
+        """Tries again to write the pulls that could not be written: a process ends. Raises ArchiveError."""
+        with self._lock:
+            buffers = dict(self._buffers)
+        for source_name, buffer in buffers.items():
+            if pending := buffer.pending_writes:
+                with self._database.writing(source_name) as connection:
+                    self._write_pending(connection, source_name, pending)
+                buffer.pending_writes = tuple(item for item in buffer.pending_writes if item not in pending)
+
+    def _write_pending(self, connection: Connection, source_name: str, pending: Sequence[FetchOutcome]) -> SeriesIndex:
+        """The index after the last of `pending`, in order."""
+        configured, index = self._buffer_of(source_name).configured_series, SeriesIndex()
+        for outcome in pending:
+            index = coverage.save_outcome(connection, self._database.migration_id, source_name, configured, outcome)
+        return index
 
     def _read_index(self, connection: Connection, migration_id: int, source_name: str) -> SeriesIndex:
         """The stored series of a source. What was read last is kept until something of the source changes: a page needs it dozens of times."""

@@ -16,6 +16,7 @@ from ui.server.asgi import ASGIApp, Receive, Scope, Send
 
 REQUEST_TIMEOUT_S = 10.0
 MAX_DESCRIPTORS = 65_536
+GRACE_S = 1  # when the process is stopped, for responses that are being sent
 
 logger = logging.getLogger(__name__)
 _address: HostPort | None = None
@@ -90,7 +91,7 @@ def _set_up(config: object) -> None:
     if not isinstance(config, Config):  # another server, or another version of uvicorn
         logger.warning("the server is not uvicorn: connections have no time-out of this program")
         return
-    config.http_protocol_class = TimedHttpProtocol
+    config.http_protocol_class, config.timeout_graceful_shutdown = TimedHttpProtocol, GRACE_S
     _address = HostPort(normalize_host(config.host) or config.host, config.port)
     logger.info("serving", extra={"url": f"{'https' if config.is_ssl else 'http'}://{_address}"})
 

@@ -76,6 +76,26 @@ def test_the_weights_are_returned_if_the_disk_is_full(tmp_path: Path):
         assert archive.events.latest_traffic() == (padded, NOON)
 
 
+def test_what_is_held_is_written_before_the_process_ends(tmp_path: Path):
+    source = FakeMetricSource()
+    with open_archive(tmp_path) as archive:
+        limit_growth(archive, pages=0)
+        source.now = minute_time(0)
+        archive.metrics.get(minute_window(-1400, 0), source, now=source.now)
+        padded = replace(TRAFFIC, split_arn="x" * 100_000)
+        with pytest.raises(ArchiveError, match="disk_full"):
+            archive.events.save_snapshot(TrafficSnapshot(NOON, padded))
+        archive.write_held()  # the disk is still full
+        limit_growth(archive, pages=None)
+        Collector(archive, Sources()).stop()
+        assert archive.problem is None
+    with open_archive(tmp_path) as archive:
+        result = archive.metrics.read(minute_window(-1400, 0), "cloudwatch", now=minute_time(0))
+        assert list(values_by_minute(result, EC2)) == list(range(-1400, 0))
+        latest = archive.events.latest_traffic()
+        assert latest and (latest[0].rules, latest[1]) == (padded.rules, NOON)
+
+
 @pytest.mark.parametrize("replaced", [False, True])
 def test_no_row_goes_to_a_file_that_was_removed_or_replaced(tmp_path: Path, *, replaced: bool):
     source = FakeMetricSource()

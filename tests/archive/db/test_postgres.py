@@ -133,6 +133,9 @@ def test_a_full_disk_loses_no_answer(postgres_server: PostgresServer, tmp_path: 
         assert result.archive_problem is not None
         assert (result.archive_problem.kind, len(result.frame)) == ("disk_full", 120)
         postgres_server.execute(f"DROP TRIGGER full_disk ON {name}.point")
+        archive.write_held()
+        with open_archive(tmp_path) as other:
+            assert len(other.metrics.read(minute_window(-60, 0), "cloudwatch", now=minute_time(0)).frame) == 120
         source.now = minute_time(1)
         assert archive.metrics.get(minute_window(-60, 1), source, now=source.now).archive_problem is None
         assert len(archive.metrics.read(minute_window(-60, 1), "cloudwatch", now=minute_time(1)).frame) == 122

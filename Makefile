@@ -61,13 +61,14 @@ messages: $(RUN) ## Extract all texts into the catalogues of messages/locale/, c
 lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=--upgrade for the newest)
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	$(LOCK) $(ARGS) requirements-otel.in --output-file requirements-otel.txt
+	$(LOCK) $(ARGS) requirements-jsonnet.in --output-file requirements-jsonnet.txt
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 
 sbom: $(DEV) ## Write the locked packages as a CycloneDX bill of materials (SBOM=sbom.json)
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file $(SBOM) requirements.txt
 
 audit: $(DEV) ## Look up known vulnerabilities of the locked packages; needs network access
-	@PIP_AUDIT=$(BIN)/pip-audit .ci/audit requirements.txt requirements-otel.txt
+	@PIP_AUDIT=$(BIN)/pip-audit .ci/audit requirements.txt requirements-otel.txt requirements-jsonnet.txt
 
 world: $(DEV) ## Run a loopback AWS and Mackerel for the dashboard (ARGS=--help)
 	$(BIN)/python -m tests.fakes $(ARGS)

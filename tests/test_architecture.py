@@ -149,7 +149,9 @@ def package_names(requirements: str) -> set[str]:
     return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
 
 
-@pytest.mark.parametrize("requirements", ["requirements", "requirements-otel", "requirements-dev"])
+@pytest.mark.parametrize(
+    "requirements", ["requirements", "requirements-otel", "requirements-jsonnet", "requirements-dev"]
+)
 def test_every_requirement_has_a_reason_and_a_pin_with_hashes(requirements: str) -> None:
     lines = (ROOT / f"{requirements}.in").read_text(encoding="utf-8").splitlines()
     packages = [line for line in lines if line and not line.startswith(("#", "-"))]

@@ -455,3 +455,53 @@ ACCESS_LOG_TEXTS: dict[tuple[ProblemKind, str], Texts] = {
 "owner. It is retried when that time is requested again."),
     ),
 }  # fmt: skip
+# Of states and stacks, by problem kind and operation.
+INFRASTRUCTURE_TEXTS: dict[tuple[ProblemKind, str], Texts] = {
+    ("not_found", "s3:GetObject"): (
+        lazy("No such state"),
+        lazy("S3 has no {about}."),
+        lazy("Compare it with `bucket` and `key` of the `s3` backend; of another workspace than `default`, the key begins with `env:/WORKSPACE/`."),
+    ),
+    ("denied", "s3:GetObject"): (
+        lazy("Access to the state denied"),
+        lazy("AWS denied s3:GetObject for {about}. S3 answers the same for an object that does not exist, unless `s3:ListBucket` is allowed."),
+        lazy("Allow `s3:GetObject` on that object, for `init` only ({page}), or run `terraform state pull > state.json` and pass that file."),
+    ),
+    ("denied", "kms:Decrypt"): (
+        lazy("The state cannot be decrypted"),
+        lazy("KMS did not decrypt {about} for these credentials."),
+        lazy("Allow `kms:Decrypt` with the bucket's key, for `init` only ({page}), or run `terraform state pull > state.json` and pass that file."),
+    ),
+    ("not_found", "GET"): (
+        lazy("No such state"),
+        lazy("The server has no {about}, or the token may not read it."),
+        lazy("Check organization, workspace and address. HCP Terraform answers the same for a token without access; a workspace has no state before its "
+             "first apply."),
+    ),
+    ("denied", "GET"): (
+        lazy("Access to the state denied"),
+        lazy("The server denied access to {about}."),
+        lazy("For HCP Terraform or Terraform Enterprise, set a token that may read state versions ({page}). Otherwise run `terraform state pull > "
+             "state.json` and pass that file."),
+    ),
+    ("bad_reply", "GET"): (
+        "",
+        lazy("{about} did not answer with a state."),
+        lazy("Check the address: a page that asks to sign in answers like this. Otherwise run `terraform state pull > state.json` and pass that file."),
+    ),
+    ("unreachable", "GET"): (
+        "",
+        lazy("Cannot connect to the server of {about}."),
+        "",
+    ),
+    ("not_found", "cloudformation:ListStackResources"): (
+        lazy("No such stack"),
+        lazy("CloudFormation has no stack {about} in this account and region."),
+        lazy("Correct its name, or pass its ARN; `aws cloudformation describe-stacks` lists them."),
+    ),
+    ("incomplete", "cloudformation:ListStackResources"): (
+        lazy("Not all nested stacks were read"),
+        lazy("{about} has more nested stacks than are read at once."),
+        lazy("Pass the nested stack that has the load balancer."),
+    ),
+}  # fmt: skip

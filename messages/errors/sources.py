@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from domain import Arn
 from messages import times
 from messages.errors.archive import ARCHIVE_TEXTS
-from messages.errors.source_texts import ACCESS_LOG_TEXTS, PROBLEM_TEXTS, SPECIAL_TEXTS, VENDOR_TEXTS, Texts, Vendor
+from messages.errors.source_texts import (
+    ACCESS_LOG_TEXTS,
+    INFRASTRUCTURE_TEXTS,
+    PROBLEM_TEXTS,
+    SPECIAL_TEXTS,
+    VENDOR_TEXTS,
+    Texts,
+    Vendor,
+)
 from messages.i18n import LazyText, _, lazy
 from messages.states import source_name
 from sources.base import IDLE_GROUP, Problem, ProblemKind
@@ -29,7 +37,10 @@ _AWS = (
     "access_logs",
     "athena",
     "sns",
+    "tfstate_s3",
+    "cloudformation",
 )
+_INFRASTRUCTURE = ("tfstate", "tfstate_s3", "cloudformation")
 _VENDORS: dict[str, Vendor] = {
     **dict.fromkeys(_AWS, "aws"),
     **dict.fromkeys(_MACKEREL, "mackerel"),
@@ -54,6 +65,7 @@ _PAGES = {
     "function_logs": "batches",
     "lambda": "batches",
     "sns": "notifications",
+    **dict.fromkeys(_INFRASTRUCTURE, "init"),
 }
 MAX_QUOTE_CHARS = 240
 
@@ -158,6 +170,8 @@ def _texts(problem: Problem) -> Texts:
             operation = "InvalidObjectState"
         if texts := ACCESS_LOG_TEXTS.get((problem.kind, operation)):
             return texts
+    if problem.source in _INFRASTRUCTURE and (texts := INFRASTRUCTURE_TEXTS.get((problem.kind, problem.operation))):
+        return texts
     of_vendor = VENDOR_TEXTS.get((problem.kind, _VENDORS.get(problem.source, "")), PROBLEM_TEXTS[problem.kind])
     return VENDOR_TEXTS.get((problem.kind, problem.source), of_vendor)
 

@@ -1,0 +1,1 @@
+[{ key: 'env', value: 'photo' }]

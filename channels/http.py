@@ -98,6 +98,24 @@ class PublicAdapter(LimitedAdapter):
         self.poolmanager.pool_classes_by_scheme = _PUBLIC_POOLS
 
 
+def create_session(adapter: LimitedAdapter) -> requests.Session:
+    session = requests.Session()
+    session.headers["User-Agent"] = "migration-dashboard"
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter)
+    return session
+
+
+def failure_kind(error: requests.RequestException | ValueError) -> ProblemKind:
+    """Of a request without a reply that could be read."""
+    if isinstance(error, requests.Timeout):
+        return "timeout"
+    if isinstance(error, requests.ConnectionError):
+        is_late = "no complete reply" in str(error) or "timed out" in str(error)
+        return "timeout" if is_late else "unreachable"
+    return "bad_reply"
+
+
 class WebhookAddress:
     """A URL in an environment variable. It is redacted in all texts, because the URL is the permission to post."""
 
@@ -108,10 +126,7 @@ class WebhookAddress:
         self._url = environment.get(variable, "").strip()
         register_secret(self._url)
         register_secret(_path_of(self._url))
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = "migration-dashboard"
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, LimitedAdapter() if allow_private else PublicAdapter())
+        self._session = create_session(LimitedAdapter() if allow_private else PublicAdapter())
 
     def check(self) -> Problem | None:
         """Without a connection; with [notify] allow_private = false, the name is resolved."""
@@ -158,13 +173,8 @@ class WebhookAddress:
                     text = read_body(reply).decode(errors="replace") if is_read else ""
         except PrivateAddressError as error:
             return self._problem("private_address", about=self._variable, detail=str(error))
-        except requests.Timeout as error:
-            return self._problem("timeout", detail=str(error))
-        except requests.ConnectionError as error:
-            is_late = "no complete reply" in str(error) or "timed out" in str(error)
-            return self._problem("timeout" if is_late else "unreachable", detail=str(error))
         except (requests.RequestException, ValueError) as error:
-            return self._problem("bad_reply", detail=str(error))
+            return self._problem(failure_kind(error), detail=str(error))
         return Reply(reply.status_code, text, reply.headers)
 
     def delivery(self, reply: Reply | Problem) -> Delivery:

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from channels.base import DEADLINE_S, FINAL_STATUSES, TIMEOUT_S, Delivery, Notice
+from channels.http import create_session, failure_kind
 from domain.redaction import register_secret
 from sources.base import Problem
 from sources.mackerel.client import BASE_URL
@@ -45,10 +46,7 @@ class MackerelWriter:
         self._key = environment.get(variable, "").strip()
         self._base_url = (environment.get("MACKEREL_APIBASE", "") or BASE_URL).strip().rstrip("/")
         register_secret(self._key)
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = "migration-dashboard"
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, LimitedAdapter())
+        self._session = create_session(LimitedAdapter())
 
     def check(self) -> Problem | None:
         return None if self._key else Problem("no_secret", self.name, "POST", self._variable)
@@ -88,12 +86,8 @@ class MackerelWriter:
                     **options,
                 )
                 text = read_body(reply).decode(errors="replace")
-        except requests.Timeout as error:
-            return Delivery(Problem("timeout", self.name, operation, "", str(error)), may_have_arrived=True)
-        except requests.ConnectionError as error:
-            return Delivery(Problem("unreachable", self.name, operation, "", str(error)), may_have_arrived=True)
         except (requests.RequestException, ValueError) as error:
-            return Delivery(Problem("bad_reply", self.name, operation, "", str(error)), may_have_arrived=True)
+            return Delivery(Problem(failure_kind(error), self.name, operation, "", str(error)), may_have_arrived=True)
         kind = problem_kind(reply.status_code)
         if kind is None and _is_json(text):
             return text

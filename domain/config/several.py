@@ -16,7 +16,8 @@ from domain.redaction import redact_userinfo
 class Configuration:
     """At least one migration, in the order of the files and of their entries: each has its own slug, all have one archive and one [server].
 
-    `errors`: why others are left out. `linked`: those that are opened by their name alone.
+    `errors`: why others are left out. `linked`: those of the demo that are opened by their name alone, and polled from then on; nothing announces their
+    changes, as the demo has no [notify].
     """
 
     migrations: tuple[Migration, ...]

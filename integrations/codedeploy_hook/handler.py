@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from integrations.ecs_hook.handler import DEFAULT_DELAY_S, TIMEOUT_S, ask, delay_s, minutes_to_decision, remaining_s
 
@@ -56,7 +57,7 @@ def _ask(left_s: float) -> tuple[str, str, float]:
         reply = ask(os.environ.get("GATE_MIGRATION", ""), None, min(TIMEOUT_S, left_s))
         decision, delay = str(reply["decision"]), delay_s(minutes_to_decision(reply))
         return HOOK_STATUS.get(decision, ""), str(reply.get("headline", decision)), delay
-    except Exception as error:
+    except Exception as error:  # of the gate, whatever answers in its place: no answer passes by mistake
         return "", f"{type(error).__name__}: {error}", DEFAULT_DELAY_S
 
 
@@ -67,8 +68,8 @@ def _undecided() -> str:
 def _is_rollback(client: Any, deployment_id: str) -> bool:
     """Whether CodeDeploy created the deployment to roll another one back: never in its way. False if that cannot be read."""
     try:
-        info = client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+        info = client.get_deployment(deploymentId=deployment_id).get("deploymentInfo", {})
         return bool(info.get("creator") == ROLLBACK_CREATOR)
-    except Exception as error:
+    except (BotoCoreError, ClientError) as error:
         print(json.dumps({"about": f"unknown whether it is a rollback: {type(error).__name__}: {error}"}))
         return False

@@ -19,6 +19,7 @@ from channels.sns import SnsChannel
 from channels.sns import build_message as sns_message
 from channels.webhook import WebhookChannel, secret_bytes, signed_headers
 from domain import Aws
+from domain.redaction import redact
 from tests.factories.notify import NOTICE, notified_migration
 from tests.factories.traffic import ELB_ARN_PREFIX
 from tests.fakes.webhooks import Answer, FakeMackerelWrites, FakeReceiver, FakeSns
@@ -97,6 +98,7 @@ def test_a_webhook_is_signed_and_has_the_same_id_at_each_attempt() -> None:
     for request in receiver.received:
         assert (request.headers["webhook-id"], request.headers["Idempotency-Key"]) == ("key-1", "key-1")
         assert request.headers["webhook-timestamp"] == "1790000123"
+        assert request.headers["Content-Type"] == "application/json"
         content = b"key-1.1790000123." + request.body
         expected = base64.b64encode(hmac.new(SECRET.encode(), content, hashlib.sha256).digest()).decode()
         assert request.headers["webhook-signature"] == f"v1,{expected}"
@@ -120,6 +122,23 @@ def test_the_signature_is_that_of_the_specification() -> None:
     secret = secret_bytes("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     headers = signed_headers("msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', secret, now=1_614_265_330)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_a_webhook_needs_an_address_too() -> None:
+    problem = webhook("").check()
+    assert problem and (problem.kind, problem.about) == ("no_secret", "A")
+    assert webhook("https://a.example.com/").check() is None
+
+
+def test_a_secret_has_at_least_sixteen_bytes() -> None:
+    assert [secret_bytes("x" * n) for n in (15, 16)] == [b"", b"x" * 16]
+
+
+def test_secrets_are_in_no_text() -> None:
+    webhook("https://a.example.com/", "a secret that only this test has")
+    mackerel("http://127.0.0.1:9", "a key that only this test has")
+    text = "a secret that only this test has, a key that only this test has"
+    assert "only this test" in text and "only this test" not in redact(text)
 
 
 @pytest.mark.parametrize("secret", ["", "too short", "whsec_***", "whsec_c2hvcnQ="])
@@ -288,6 +307,23 @@ def test_mackerel_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         assert delivery.problem and (delivery.problem.kind, delivery.may_have_arrived) == ("timeout", True)
     delivery = mackerel(server.url).send(NOTICE, is_repeat=False)
     assert delivery.problem and (delivery.problem.kind, delivery.may_have_arrived) == ("unreachable", True)
+
+
+def test_which_channels_show_a_repeat_once(aws: Aws) -> None:
+    channels: tuple[Channel, ...] = (
+        slack("https://a.example.com/"),
+        webhook("https://a.example.com/"),
+        SnsChannel(TOPIC, aws),
+        SnsChannel(f"{TOPIC}.fifo", aws),
+        mackerel("https://a.example.com/"),
+    )
+    assert [(channel.name, channel.drops_repeats) for channel in channels] == [
+        ("slack", False),
+        ("webhook", True),
+        ("sns", False),
+        ("sns", False),
+        ("mackerel_annotations", True),
+    ]
 
 
 def test_the_channels_are_those_of_the_configuration() -> None:

@@ -135,6 +135,14 @@ def test_without_a_decision_nothing_passes(
     assert len(function.pauses) > 5
 
 
+def test_an_answer_of_another_shape_does_not_pass(
+    gate: GateServer, codedeploy: FakeDeployments, function: Lambda, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate.record("continue", reasons=5)
+    assert hook.handler(EVENT, function) == {"status": "Failed"}
+    assert about(capsys).startswith("not decided in time: TypeError: ")
+
+
 def test_an_old_decision_does_not_pass(gate: GateServer, codedeploy: FakeDeployments, function: Lambda) -> None:
     for age_s in (600, -600):
         gate.record("continue", age_s=age_s)

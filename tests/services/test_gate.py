@@ -1,6 +1,7 @@
 """The decision is recorded as `judge` has it, once a minute for all processes, and only for phases that exist."""
 
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -115,6 +116,23 @@ def test_one_migration_that_cannot_be_recorded_stops_no_other(tmp_path: Path, mo
         assert thread.record_all() == 60
         assert len(archive.decisions.read()) == 1
         assert next(errors, None) is None
+
+
+def test_the_first_pages_and_polls_come_before_the_first_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Stopping(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            done.append(f"wait {timeout:g}")
+            if len(done) > 3:
+                self.set()
+            return self.is_set()
+
+    monkeypatch.setattr(GateThread, "record_all", lambda _thread: done.append("record") or 60.0)
+    thread = GateThread([], clock=lambda: NOW)
+    thread._stopping = Stopping()
+    thread._run()
+    assert done == ["wait 10", "record", "wait 60", "record", "wait 60"]
 
 
 def test_the_recorded_sentences_have_the_language_of_notifications(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ class WebhookAddress:
         return Delivery(problem, reply.status in FINAL_STATUSES, retry_after_s(reply.headers), reply.status >= 500)
 
     def bad_reply(self, reply: Reply) -> Delivery:
-        """A reply with a status of success that is none."""
+        """Of a reply whose status is a success, and whose text is an error."""
         return Delivery(self._problem("bad_reply", detail=f"{reply.status} {reply.text[:MAX_QUOTE_CHARS]}"))
 
     def _problem(self, kind: ProblemKind, *, about: str = "", detail: str = "") -> Problem:

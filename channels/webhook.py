@@ -1,4 +1,4 @@
-"""A webhook of one's own, signed as Standard Webhooks specifies (https://www.standardwebhooks.com)."""
+"""A webhook to a server of your own, signed as Standard Webhooks specifies (https://www.standardwebhooks.com)."""
 
 import base64
 import binascii

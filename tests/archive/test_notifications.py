@@ -84,10 +84,10 @@ def test_messages_of_a_channel_leave_in_order_and_one_at_a_time(archive: Archive
 def test_the_claim_of_a_process_that_ended_expires(archive: Archive) -> None:
     add(archive, "a")
     first = claim(archive)
-    assert first.attempts == 0
+    assert (first.attempts, first.may_have_arrived) == (0, False)
     assert claim(archive, NOW + CLAIM_S - 1) is None
     second = claim(archive, NOW + CLAIM_S)
-    assert (second.key, second.attempts) == ("a", 1)
+    assert (second.key, second.attempts, second.may_have_arrived) == ("a", 1, True)
     assert not archive.notifications.finish(first, "sent", None, now=NOW + CLAIM_S)  # it has it no longer
     archive.notifications.retry(first, PROBLEM, in_s=1, may_have_arrived=False, now=NOW + CLAIM_S)
     assert state(archive).problems == ()
@@ -118,6 +118,19 @@ def test_a_message_waits_for_its_retry_and_later_ones_behind_it(archive: Archive
     assert state(archive) == ChannelState("slack", None, 2, 1, (PROBLEM,))
     assert claim(archive, NOW + 29) is None
     assert claim(archive, NOW + 30).key == "a"
+
+
+@on_sqlite
+def test_an_attempt_of_unknown_outcome_is_remembered(archive: Archive) -> None:
+    add(archive, "a")
+    seen = []
+    for attempt, may_have_arrived in enumerate((False, True, False)):
+        message = claim(archive, NOW + 10 * attempt)
+        seen.append(message.may_have_arrived)
+        archive.notifications.retry(
+            message, PROBLEM, in_s=10, may_have_arrived=may_have_arrived, now=NOW + 10 * attempt
+        )
+    assert [*seen, claim(archive, NOW + 30).may_have_arrived] == [False, False, True, True]
 
 
 @on_sqlite

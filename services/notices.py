@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from archive import Archive, BatchArchive, SourceState
+from archive.decisions import RecordedDecision
 from archive.notifications import Announced
 from channels.base import Notice, NoticeKind
 from domain import FLEETS, FleetName, Migration, Window
@@ -112,14 +113,13 @@ def _url_time(epoch_s: int) -> str:
 def read_readings(target: NotifyTarget, now: datetime) -> Iterator[Reading]:
     """Of every subject that is known now; of a release, the decision and the incidents: the rest is its migration's. Raises ArchiveError."""
     state = read_state(target.archive, target.migration.slug)
-    content: Mapping[str, Any] = {}
     if state.decisions and not target.migration.is_release_board:
         recorded = state.decisions[-1]
         if not why_unusable(state, recorded, now.timestamp()):
             content = parse_body(recorded.body)
             thread = f"{target.migration.slug} {recorded.phase}"
-            yield _decision(target, content, recorded.recorded_at, thread)
-            for incident in content.get("incidents") or ():
+            yield _decision(target, content, recorded, thread)
+            for incident in content["incidents"]:
                 yield _incident(target, incident, content, recorded.recorded_at, thread)
     if target.migration.release:
         return
@@ -129,18 +129,17 @@ def read_readings(target: NotifyTarget, now: datetime) -> Iterator[Reading]:
         yield _deployment(deployment, labels, now_s)
     for source in target.source_states():
         yield _source(source, now_s)
-    if target.batches and target.migration.batches:
+    if target.batches:
         archive, names = target.batches
         yield from _batches(target.migration, archive, names, now_s)
 
 
-def _decision(target: NotifyTarget, content: Mapping[str, Any], recorded_at: int, thread: str) -> Reading:
-    phase = content.get("phase") or {}
-    share = (content.get("configured") or {}).get("canary")
-    about = text.phase(int(phase.get("number") or 0), phase_share(share), target.migration.name)
-    sentences = [reason["sentence"] for reason in content.get("reasons") or ()][:MAX_REASONS]
-    words = f"{SIGNS[content['decision']]} {content['headline']}", (about, *dict.fromkeys(sentences))
-    return Reading("decision", "decision", content["decision"], recorded_at, lambda _: words, hold_s=1, thread=thread)
+def _decision(target: NotifyTarget, content: Mapping[str, Any], recorded: RecordedDecision, thread: str) -> Reading:
+    about = text.phase(recorded.phase, phase_share(content["configured"].get("canary")), target.migration.name)
+    sentences = tuple(dict.fromkeys(reason["sentence"] for reason in content["reasons"]))
+    words = f"{SIGNS[content['decision']]} {content['headline']}", (about, *sentences[:MAX_REASONS])
+    at = recorded.recorded_at
+    return Reading("decision", "decision", content["decision"], at, lambda _: words, hold_s=1, thread=thread)
 
 
 def _incident(
@@ -149,7 +148,7 @@ def _incident(
     migration, is_open = target.migration, bool(incident["open"])
     start, end = (datetime.fromisoformat(incident[name]) for name in ("from", "to"))
     fleets: list[FleetName] = [fleet for fleet in FLEETS if fleet in incident["fleets"]]
-    reasons = [item["sentence"] for item in content.get("reasons") or () if item.get("subject") == incident["id"]]
+    reasons = [item["sentence"] for item in content["reasons"] if item["subject"] == incident["id"]]
     title = text.incident(fleets, migration.labels, is_open=is_open)
     details = tuple(reasons) or (text.incident_span(start, None if is_open else end, migration.zone),)
     began = int(start.timestamp())

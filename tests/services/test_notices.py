@@ -1,5 +1,6 @@
 """Which readings are announced, and in which words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -101,11 +102,15 @@ def read(archive: Archive, *states: SourceState, migration=MIGRATION) -> dict[st
 
 
 def test_a_decision_has_the_headline_and_its_reasons(archive: Archive) -> None:
-    reasons = [{"code": "x", "sentence": text} for text in ("One.", "One.", "Two.", "Three.")]
+    sentences = ("One.", "One.", "Two.", "Three.", "Four.")
+    reasons = [{"code": "x", "subject": "", "sentence": text} for text in sentences]
     record_decision(archive, "hold", NOW, headline="HOLD · 1 route", reasons=reasons, configured={"canary": 0.25})
     decision = read(archive)["decision"]
     assert (decision.value, decision.read_at, decision.hold_s, decision.thread) == ("hold", NOW_S, 1, "photo-service 1")
-    assert decision.words("") == ("■ HOLD · 1 route", ("Photo service, phase 1 at 25%", "One.", "Two."))
+    assert decision.words("") == (
+        "■ HOLD · 1 route",
+        ("Photo service, phase 1 at 25%", "One.", "Two.", "Three."),
+    )
 
 
 @pytest.mark.parametrize("age_s", [301, -31])
@@ -201,6 +206,8 @@ def test_a_notice_links_to_its_window(archive: Archive) -> None:
         "https://d.example.com/x/?migration=photo-service&from=2026-11-27T09%3A30Z&to=2026-11-27T12%3A01Z&lang=ja"
     )
     assert (notice.title, notice.thread, notice.at, notice.key, notice.value) == ("a", "photo-service", NOW_S, "k", "b")
+    of_phase = replace(reading("b"), thread="photo-service 4")
+    assert build_notice(target, of_phase, "a", key="k", now=NOW).thread == "photo-service 4"
     assert "lang" not in link_to(MIGRATION, NOW_S, NOW_S)
     assert "from=2026-11-26T12%3A01Z" in link_to(MIGRATION, 0, NOW_S)
     assert link_to(MIGRATION.model_copy(update={"notify": None}), NOW_S, NOW_S) == ""

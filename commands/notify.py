@@ -62,10 +62,11 @@ def notify_table(
     parts: list[RenderableType] = [title(migration)]
     for report in reports:
         sign = ("✘", BAD) if report.problem else ("✔", GOOD)
-        words = str(text.TEST_SENT) if is_test and not report.problem else channel_words(report, now)
+        test_words = text.TEST_FAILED if report.problem else text.TEST_SENT
+        words = str(test_words) if is_test else channel_words(report, now)
         line = Text.assemble(sign, "  ", states.source_name(report.channel), "  ")
         parts.append(line.append_text(plain(words, FAINT)))
-        parts += [Padding(lines, (0, 0, 0, 4)) for lines in problem_lines(_problems(report))]
+        parts += [Padding(lines, (0, 0, 0, 4)) for lines in problem_lines(_problems(report), is_retried=not is_test)]
     if not reports:
         parts.append(plain(str(text.NO_CHANNELS)))
     return Group(*parts)

@@ -28,6 +28,7 @@ NO_CHANNELS = lazy("No channel: add [notify] to migration.toml (docs/notificatio
 TEST_TITLE = lazy("Test message: notifications of this migration arrive here.")
 MAY_BE_REPEATED = lazy("Sent again: it is unknown whether this message arrived before.")
 TEST_SENT = lazy("test message sent")
+TEST_FAILED = lazy("test message not sent")
 NOTHING_SENT = lazy("nothing sent yet")
 
 

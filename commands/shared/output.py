@@ -103,8 +103,10 @@ def message_lines(message: Message) -> Text:
     return line.append("\n→ ").append_text(plain(message.next_step)).append(f"  {message.anchor}", FAINT)
 
 
-def problem_lines(problems: Sequence[Problem], archive_problem: ArchiveProblem | None = None) -> list[Text]:
-    lines = [message_lines(errors.format_problem(problem)) for problem in problems]
+def problem_lines(
+    problems: Sequence[Problem], archive_problem: ArchiveProblem | None = None, *, is_retried: bool = True
+) -> list[Text]:
+    lines = [message_lines(errors.format_problem(problem, is_retried=is_retried)) for problem in problems]
     if archive_problem:
         lines.append(message_lines(errors.format_archive_problem(archive_problem.kind, archive_problem.detail)))
     return lines

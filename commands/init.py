@@ -11,11 +11,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from analysis.setup.discovery import propose
-from analysis.setup.proposal import Choice, DecisionKey, DiscoveryFailure, Proposal, ProposedFleet, Reason
+from analysis.setup.proposal import Choice, DecisionKey, DiscoveryFailure, Proposal
 from commands.shared.output import echo, echo_text, plain, problem_lines
 from commands.shared.styles import FAINT
 from domain import ConfigurationError
-from domain.inventory import Inventory
 from messages import evidence
 from messages import setup as text
 from messages.errors.config import format_config_issue
@@ -23,6 +22,7 @@ from reports.judgement_json import problem_json
 from services.setup.migration_toml import migration_toml, parse_toml
 from services.setup.reading import read_inventory
 from sources.aws.client import available_regions, default_region
+from sources.aws.inventory import AwsReading
 from sources.base import Problem
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -64,7 +64,10 @@ def init(
         load_balancer=load_balancer,
         on_progress=lambda source: echo_text(text.reading(source), err=True),
     )
-    proposal = _propose(reading.inventory, answers, profile, reading.problems, choose=_chooser(asks=asks, yes=yes))
+    try:
+        proposal = _propose(reading, answers, profile, choose=_chooser(asks=asks, yes=yes))
+    except DiscoveryFailure as failure:
+        _exit_with_failure(failure, reading, as_json=as_json)
     toml = migration_toml(proposal)
     _check(toml, output)
     if as_json:
@@ -79,22 +82,25 @@ def init(
 
 
 def _propose(
-    inventory: Inventory,
-    answers: _Answers,
-    profile: str,
-    problems: tuple[Problem, ...],
-    *,
-    choose: Callable[[Choice], tuple[str, ...]],
+    reading: AwsReading, answers: _Answers, profile: str, *, choose: Callable[[Choice], tuple[str, ...]]
 ) -> Proposal:
-    """The proposal without open choices. Exits if there is none."""
-    try:
-        while choice := (proposal := propose(inventory, answers=answers, profile=profile)).open_choice:
-            answers = {**answers, choice.key: choose(choice)}
-    except DiscoveryFailure as failure:
-        for line in problem_lines(problems):
-            echo(line)
-        _exit(text.failure_text(failure, inventory.region), EXIT_USAGE if failure.code == "no_answer" else EXIT_FAILED)
+    """The proposal without open choices. Raises DiscoveryFailure if there is none."""
+    while choice := (proposal := propose(reading.inventory, answers=answers, profile=profile)).open_choice:
+        answers = {**answers, choice.key: choose(choice)}
     return proposal
+
+
+def _exit_with_failure(failure: DiscoveryFailure, reading: AwsReading, *, as_json: bool) -> NoReturn:
+    """With what could not be read, which may be the reason."""
+    sentence = text.failure_text(failure, reading.inventory.region)
+    if as_json:
+        problems = [problem_json(problem) for problem in reading.problems]
+        echo({"ok": False, "failure": failure.code, "text": sentence, "problems": problems})
+    else:
+        for line in problem_lines(reading.problems):
+            echo(line)
+        echo_text(sentence, err=True)
+    raise typer.Exit(EXIT_USAGE if failure.code == "no_answer" else EXIT_FAILED)
 
 
 def _chooser(*, asks: bool, yes: bool) -> Callable[[Choice], tuple[str, ...]]:
@@ -150,40 +156,19 @@ def _exit(sentence: str, code: int = EXIT_FAILED) -> NoReturn:
 
 def _table(proposal: Proposal, problems: tuple[Problem, ...]) -> RenderableType:
     """What was found, and why; then what could not be read."""
-    return Group(*(line for row in rows(proposal) for line in _row_lines(*row)), *problem_lines(problems))
+    return Group(*(line for row in text.findings(proposal) for line in _row_lines(*row)), *problem_lines(problems))
 
 
-def rows(proposal: Proposal) -> Iterator[tuple[str, str, tuple[Reason, ...]]]:
-    """What the proposal has: a heading, a name, and the reasons."""
-    yield str(text.LABELS["load_balancer"]), proposal.load_balancer.name, proposal.load_balancer_reasons
-    if proposal.rule:
-        yield (
-            str(text.LABELS["listener_rule"]),
-            f"{proposal.rule.listener} {proposal.rule.priority}",
-            proposal.rule_reasons,
-        )
-    yield from _fleet_rows(str(text.LABELS["ec2_target_group"]), proposal.baseline)
-    yield from _fleet_rows(str(text.LABELS["ecs_target_group"]), proposal.canary)
-    yield str(text.LABELS["mackerel_service"]), proposal.mackerel.service or str(text.NONE), proposal.mackerel.reasons
-
-
-def _fleet_rows(heading: str, fleet: ProposedFleet) -> Iterator[tuple[str, str, tuple[Reason, ...]]]:
-    yield heading, ", ".join(fleet.target_group_names), fleet.reasons
-    if service := fleet.service:
-        yield str(text.ECS_SERVICE), text.service_details(service.name, service.desired, service.task_definition), ()
-    if fleet.deployment_group:
-        yield text.CODEDEPLOY, fleet.deployment_group.name, ()
-
-
-def _row_lines(heading: str, name: str, reasons: tuple[Reason, ...]) -> Iterator[RenderableType]:
+def _row_lines(heading: str, name: str, reasons: tuple[str, ...]) -> Iterator[RenderableType]:
     yield Text.assemble((heading, "bold"), ": ").append_text(plain(name))
     for reason in reasons:
-        yield Padding(plain(text.reason_text(reason), FAINT), (0, 0, 0, 4))
+        yield Padding(plain(reason, FAINT), (0, 0, 0, 4))
 
 
 def proposal_json(proposal: Proposal, problems: tuple[Problem, ...], toml: str) -> dict[str, Any]:
     fleets = {"baseline": proposal.baseline, "canary": proposal.canary}
     return {
+        "ok": True,
         "name": proposal.name,
         "region": proposal.region,
         "load_balancer": proposal.load_balancer.arn,

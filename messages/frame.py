@@ -32,6 +32,7 @@ PAGE_HELP = {
         "What happened, and what did it cost? Phases, weight changes, rollbacks, incidents and notes."
     ),
     "board": lazy("Which of several migrations needs action? One line for each, the most urgent first."),
+    "setup": lazy("Which load balancer, rule and target groups does the account have? The migration.toml for them."),
     "releases": lazy("Which release was safe? One line for each deployment of the service."),
 }
 

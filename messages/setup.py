@@ -1,8 +1,19 @@
 """Messages of `init` and of the same on the page: questions, reasons, what could not be proposed, and the comments of the file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from analysis.setup.proposal import Choice, ChoiceReasonCode, DecisionKey, DiscoveryFailure, FailureCode, Option, Reason
+from analysis.setup.proposal import (
+    Choice,
+    ChoiceReasonCode,
+    DecisionKey,
+    DiscoveryFailure,
+    FailureCode,
+    Option,
+    Proposal,
+    ProposedFleet,
+    Reason,
+)
+from messages import times
 from messages.command_help import command_help
 from messages.errors.sources import shorten
 from messages.i18n import LazyText, _, comma_list, lazy
@@ -64,6 +75,29 @@ LABELS: Mapping[DecisionKey, LazyText] = {
 ECS_SERVICE, CODEDEPLOY = lazy("ECS service"), "CodeDeploy"
 NONE = lazy("none")
 NEXT_STEP = lazy("Next: cli.py doctor checks every permission, then make run.")
+# ---- the page
+
+TITLE = lazy("Set up")
+PAGE_TITLE = lazy("Set up for your load balancer")
+PAGE_EXPLAINED = lazy(
+    "Reads AWS and, with MACKEREL_APIKEY, Mackerel by the credentials in the environment of this program, when the button is pressed. It only reads, and this "
+    "page writes nothing: the file is yours to save. The same in a terminal: cli.py init."
+)
+REGION_LABEL = lazy("AWS region")
+READ = lazy("Find my load balancer")
+READ_AGAIN = lazy("Read again")
+FOUND_TITLE = lazy("What was found, and why")
+NOT_PROTECTED = lazy(
+    "Not on this page: other machines can connect, and whoever opens it could read what the account has. Run cli.py init on this machine instead."
+)
+ENTER_REGION = lazy("Enter the AWS region first, such as ap-northeast-1.")
+FILE_TITLE = "migration.toml"
+DOWNLOAD = lazy("Download migration.toml")
+STEPS = (
+    lazy("Save migration.toml in the folder of the program."),
+    lazy("Run cli.py doctor there: it checks every permission."),
+    lazy("Restart the program: it then shows your load balancer instead of the demo."),
+)
 PREDICATES: Mapping[ChoiceReasonCode, LazyText] = {
     "answered": lazy("chosen by you"),
     "hinted": lazy("named in {origins}"),
@@ -93,11 +127,9 @@ PREDICATES: Mapping[ChoiceReasonCode, LazyText] = {
 }
 _FAILURES: Mapping[FailureCode, LazyText] = {
     "no_load_balancer": lazy(
-        "No Application Load Balancer was found in {region}. Check --region and the credentials, or name one with --load-balancer and its ARN."
+        "No Application Load Balancer was found in {region}. Check the region and the account of the credentials."
     ),
-    "one_target_group": lazy(
-        "{given}: fewer than two target groups. Create the target group of the new fleet first, or name another one with --load-balancer."
-    ),
+    "one_target_group": lazy("{given}: fewer than two target groups. Create the target group of the new fleet first."),
     "no_answer": lazy("{flag} {given}: not found. Found: {options}."),
 }
 
@@ -115,6 +147,28 @@ def option_text(option: Option) -> str:
     """ "photo-ecs (the ECS service photo/web registers its tasks here)"."""
     label = shorten(option.label) or str(NONE)
     return f"{label} ({reasons_text(option.reasons)})" if option.reasons else label
+
+
+def findings(proposal: Proposal) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """What the proposal has: a heading, a name, and the reasons."""
+    yield _finding("load_balancer", proposal.load_balancer.name, proposal.load_balancer_reasons)
+    if rule := proposal.rule:
+        yield _finding("listener_rule", f"{rule.listener} {rule.priority}", proposal.rule_reasons)
+    fleets: Mapping[DecisionKey, ProposedFleet] = {
+        "ec2_target_group": proposal.baseline,
+        "ecs_target_group": proposal.canary,
+    }
+    for key, fleet in fleets.items():
+        yield _finding(key, comma_list(fleet.target_group_names), fleet.reasons)
+        if service := fleet.service:
+            yield str(ECS_SERVICE), service_details(service.name, service.desired, service.task_definition), ()
+        if fleet.deployment_group:
+            yield CODEDEPLOY, shorten(fleet.deployment_group.name), ()
+    yield _finding("mackerel_service", proposal.mackerel.service or str(NONE), proposal.mackerel.reasons)
+
+
+def _finding(key: DecisionKey, name: str, reasons: Iterable[Reason]) -> tuple[str, str, tuple[str, ...]]:
+    return str(LABELS[key]), shorten(name), tuple(map(reason_text, reasons))
 
 
 def failure_text(failure: DiscoveryFailure, region: str) -> str:
@@ -135,6 +189,10 @@ def ambiguous(choice: Choice) -> str:
 
 def reading(source: str) -> str:
     return _("Reading {source}…").format(source=source_name(source))
+
+
+def wait(seconds: float) -> str:
+    return _("Read several times within a minute. Try again in {duration}.").format(duration=times.duration(seconds))
 
 
 def exists(path: str) -> str:

@@ -18,14 +18,15 @@ from messages.hero import page_title
 from messages.parity import PARITY_TITLE
 from messages.retrospective import RETROSPECTIVE_TITLE
 from messages.server import REACHABLE_FROM_OUTSIDE
+from messages.setup import TITLE as SETUP_TITLE
 from ui import controls, layout
 from ui.agents import is_agent
-from ui.app_context import AppContexts, open_contexts, server_settings
+from ui.app_context import AppContexts, is_first_start, open_contexts, server_settings
 from ui.favicon import favicon
 from ui.language import chosen_language, language_switch, use_language_of_reader
 from ui.server.connections import is_unprotected
 
-BOARD_PATH, RELEASES_PATH = "board", "releases"
+BOARD_PATH, RELEASES_PATH, SETUP_PATH = "board", "releases", "setup"
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def main() -> None:
         st.button(str(text.TRY_AGAIN), key="try_again")
         return
     # Not before: they take long to import, and the error page does not need them.
-    from pages import batches, board, endpoints, live, parity, retrospective
+    from pages import batches, board, endpoints, live, parity, retrospective, setup
 
     is_release_board = app is not None and app.migration.is_release_board
     visibility: Literal["visible", "hidden"] = "hidden" if is_release_board else "visible"
@@ -64,6 +65,7 @@ def main() -> None:
         (endpoints.render, ENDPOINTS_TITLE, "endpoints"),
         (batches.render, BATCHES_TITLE, "batches"),
         (retrospective.render, RETROSPECTIVE_TITLE, "retrospective"),
+        *([(setup.render, SETUP_TITLE, SETUP_PATH)] if is_first_start() else []),
     )
     page = st.navigation(
         [

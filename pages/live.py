@@ -13,12 +13,13 @@ from messages import frame
 from messages import live as text
 from messages.board import DEMO_RELEASES
 from messages.i18n import current_language
+from messages.setup import PAGE_TITLE as SETUP_TITLE
 from services.freshness import provisional_from
 from services.live import PanelName, TrafficStatus, as_of, missing_parts, with_lead_in
 from sources.demo.scenario import episodes
 from sources.demo.sources import demo_releases, program_anchor
 from ui import events, layout
-from ui.app_context import AppContext, get_app_context
+from ui.app_context import AppContext, get_app_context, is_first_start
 from ui.chart_note import chart_note_form, choose_note_time
 from ui.components import heartbeat, overlay_chart, page_tools
 from ui.controls import (
@@ -67,7 +68,8 @@ def _demo_text() -> Markup:
         for episode in episodes(program_anchor())
     )
     releases = Markup("<a href='?migration={}' target='_self'>{}</a>").format(demo_releases().slug, DEMO_RELEASES)
-    return Markup(" {} {} · {}").format(text.DEMO_TEXT, links, releases)
+    setup = Markup(" · <a href='setup' target='_self'>{}</a>").format(SETUP_TITLE) if is_first_start() else ""
+    return Markup(" {} {} · {}{}").format(text.DEMO_TEXT, links, releases, setup)
 
 
 def _content() -> None:

@@ -416,6 +416,12 @@ def _with_environment(settings: ServerSettings) -> ServerSettings:
     return settings.model_copy(update={"allowed_hosts": tuple(hosts)})
 
 
+def is_first_start() -> bool:
+    """Whether the demo is shown because there is no configuration, and not because it was asked for."""
+    asked = os.environ.get("MIGRATION_DEMO") == "1" or bool(os.environ.get("MIGRATION_CONFIG"))
+    return not asked and _contexts is not None and all(app.migration.demo for app in _contexts.by_slug.values())
+
+
 def load_configuration() -> Configuration:
     """The migrations of MIGRATION_CONFIG or ./migration.toml; the demo if there is neither, or if MIGRATION_DEMO=1.
 

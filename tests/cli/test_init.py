@@ -172,14 +172,17 @@ def test_without_mackerel(folder: Path, services: FakeServices, monkeypatch: pyt
     assert "MACKEREL_APIKEY is not set" in result.stdout
 
 
-@pytest.mark.parametrize("option", ["--output", "--json"])
-def test_expired_credentials(folder: Path, services: FakeServices, option: str) -> None:
+def test_expired_credentials(folder: Path, services: FakeServices) -> None:
     services.elbv2.errors["*"] = EXPIRED
-    result = run("init", *([option, "a.toml"] if option == "--output" else [option]))
+    result = run("init")
     assert result.exit_code == 1
-    assert "AWS credentials" in result.stdout
+    assert lines(result.stdout)[0].startswith("AWS credentials expired.")
     assert lines(result.stderr)[-1].startswith("No Application Load Balancer was found in ap-northeast-1.")
     assert list(folder.iterdir()) == []
+    as_json = run("init", "--json")
+    output = json_output(as_json)
+    assert (as_json.exit_code, output["ok"], output["failure"]) == (1, False, "no_load_balancer")
+    assert [problem["kind"] for problem in output["problems"]] == ["expired_token"]
 
 
 def test_without_a_region(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

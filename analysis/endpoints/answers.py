@@ -1,6 +1,6 @@
 """What was answered: the size, the status and the protocol of each route's responses, compared between the fleets. docs/MATH.md, "What was answered"."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ from analysis.parity.verdicts import EXCLUSION_REASONS, CriterionVerdict, Exclus
 from analysis.series.fleet_requests import FleetRequests
 from analysis.series.grid import FloatArray
 from domain import FLEETS, Criterion, FleetName, Margin, Window
+from domain.log_counts import NO_STATUS
 from domain.window import MINUTE_S
 
 SIZE_MARGIN = Margin(value=20, unit="%")
@@ -37,7 +38,6 @@ class SizeRow:
     status: int
     requests: Mapping[FleetName, int]
     mean_bytes: Mapping[FleetName, float | None]
-    median_class: Mapping[FleetName, int | None]
 
     @property
     def body(self) -> BodyKind:
@@ -144,37 +144,56 @@ def compare_answers(
     )
 
 
+_Key = tuple[str, str, int, str]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _SizeTable:
-    """SIZES as arrays: `key` is an index into `keys` (route, method, status, protocol), `fleet` into FLEETS, `minute` counts from the window's start."""
+    """SIZES as arrays, in the order of `key`, an index into `keys` (route, method, status, protocol), which are in the order of routes. `first`: the
+    index of each route's first key. `fleet` is an index into FLEETS, `minute` counts from the window's start."""
 
-    keys: list[tuple[str, str, int, str]]
+    keys: Sequence[_Key]
+    first: Mapping[str, int]
     key: AnyArray
     fleet: AnyArray
     minute: AnyArray
-    size_class: AnyArray
     n: AnyArray
     n_bytes: AnyArray
+
+    def of_route(self, route: str) -> "_SizeTable":
+        start = end = self.first[route]
+        while end < len(self.keys) and self.keys[end][0] == route:
+            end += 1
+        rows = slice(*np.searchsorted(self.key, (start, end)).tolist())
+        fleet, minute, n, n_bytes = (array[rows] for array in (self.fleet, self.minute, self.n, self.n_bytes))
+        return _SizeTable(self.keys[start:end], {route: 0}, self.key[rows] - start, fleet, minute, n, n_bytes)
 
 
 def _parse(sizes: pa.Table, fleet_by_group: Mapping[str, FleetName], window: Window) -> _SizeTable:
     minute = sizes["minute"].to_numpy()
     groups, group_names = dictionary_encode(sizes["target_group"])
     fleets = [FLEETS.index(fleet_by_group[name]) if name in fleet_by_group else -1 for name in group_names]
-    fleet = np.array([*fleets, -1], dtype=np.int64)[groups]
-    used = (fleet >= 0) & (minute >= window.start) & (minute < window.end)
-    codes, texts = zip(*(dictionary_encode(sizes[name]) for name in ("route", "method", "protocol")), strict=True)
-    status = sizes["elb_status"].to_numpy().astype(np.int64)
-    parts = np.column_stack([codes[0], codes[1], status, codes[2]])[used] if sizes.num_rows else np.zeros((0, 4), int)
-    distinct, key = np.unique(parts, axis=0, return_inverse=True)
-    keys = [(texts[0][a], texts[1][b], int(c), texts[2][d]) for a, b, c, d in distinct.tolist()]
-    size_class, n, n_bytes = (sizes[name].to_numpy()[used] for name in ("size_class", "n", "bytes"))
-    of_minute = ((minute - window.start) // MINUTE_S)[used]
-    return _SizeTable(keys, key.reshape(-1), fleet[used], of_minute, size_class, n, n_bytes)
+    fleet = np.array([*fleets, -1])[groups]
+    used = np.flatnonzero((fleet >= 0) & (minute >= window.start) & (minute < window.end))
+    (route, routes), (method, methods), (protocol, protocols) = (
+        dictionary_encode(sizes[name]) for name in ("route", "method", "protocol")
+    )
+    status = sizes["elb_status"].to_numpy().astype(np.int64) - NO_STATUS  # not negative
+    shape = [len(routes) + 1, len(methods) + 1, int(status.max(initial=0)) + 1, len(protocols) + 1]
+    codes = np.ravel_multi_index([array[used] for array in (route, method, status, protocol)], shape)
+    distinct, key = np.unique(codes, return_inverse=True)
+    parts = zip(*(array.tolist() for array in np.unravel_index(distinct, shape)), strict=True)
+    keys = [(routes[a], methods[b], c + NO_STATUS, protocols[d]) for a, b, c, d in parts]
+    order = np.argsort(key, kind="stable")
+    used, key = used[order], key[order]
+    of_minute = (minute[used] - window.start) // MINUTE_S
+    n, n_bytes = (sizes[name].to_numpy()[used] for name in ("n", "bytes"))
+    first = {name: index for index, (name, *_) in reversed([*enumerate(keys)])}
+    return _SizeTable(keys, first, key, fleet[used], of_minute, n, n_bytes)
 
 
 def _groups(
-    rows: _SizeTable, name_of: Callable[[tuple[str, str, int, str]], tuple[object, ...]]
+    rows: _SizeTable, name_of: Callable[[_Key], tuple[object, ...]]
 ) -> tuple[list[tuple[object, ...]], AnyArray]:
     """The distinct names of the keys, and the index of each row's."""
     names = list(dict.fromkeys(map(name_of, rows.keys)))
@@ -199,14 +218,8 @@ def _size_rows(rows: _SizeTable) -> list[SizeRow]:
         mean = {
             fleet: float(n_bytes[at, code] / n[at, code]) if n[at, code] else None for code, fleet in enumerate(FLEETS)
         }
-        median = {fleet: _median_class(rows, (index == at) & (rows.fleet == code)) for code, fleet in enumerate(FLEETS)}
-        result.append(SizeRow(str(route), str(method), int(str(status)), requests, mean, median))
+        result.append(SizeRow(str(route), str(method), int(str(status)), requests, mean))
     return sorted(result, key=lambda row: (row.route, -sum(row.requests.values()), row.method, row.status))
-
-
-def _median_class(rows: _SizeTable, chosen: AnyArray) -> int | None:
-    counts = np.bincount(rows.size_class[chosen], weights=rows.n[chosen]) if chosen.any() else np.zeros(0)
-    return int(np.searchsorted(np.cumsum(counts), counts.sum() / 2)) if len(counts) else None
 
 
 def _share_rows(rows: _SizeTable, kind: Literal["status", "protocol"]) -> list[ShareRow]:
@@ -242,16 +255,16 @@ def _may_differ(row: SizeRow | ShareRow) -> bool:
 def _samples(rows: _SizeTable, row: SizeRow | ShareRow, window: Window) -> PairedSamples:
     """The minutes of both fleets: mean sizes, or requests with the value among all of the route."""
     name = f"{row.route} {row.method} {row.status}" if isinstance(row, SizeRow) else f"{row.route} {row.value}"
+    rows = rows.of_route(row.route)
     if isinstance(row, SizeRow):
-        wanted = [key[:3] == (row.route, row.method, row.status) for key in rows.keys]
+        wanted = [(method, status) == (row.method, row.status) for _, method, status, _ in rows.keys]
         margin, kind = SIZE_MARGIN, "value"
     else:
         at_key = 2 if row.kind == "status" else 3
-        wanted = [key[0] == row.route and str(key[at_key]) == row.value for key in rows.keys]
+        wanted = [str(key[at_key]) == row.value for key in rows.keys]
         margin, kind = (STATUS_MARGIN if row.kind == "status" else PROTOCOL_MARGIN), "rate"
     chosen = np.array(wanted)[rows.key]
-    of_route = np.array([key[0] == row.route for key in rows.keys])[rows.key]
-    population = chosen if isinstance(row, SizeRow) else of_route
+    population = chosen if isinstance(row, SizeRow) else np.ones(len(chosen), dtype=bool)
     n = _by_minute(rows, population, rows.n, window.minutes)
     values = _by_minute(rows, chosen, rows.n_bytes if isinstance(row, SizeRow) else rows.n, window.minutes)
     # A criterion that cannot be configured: it has a kind, and no query.

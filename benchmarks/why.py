@@ -9,12 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import typer
 
-from analysis.endpoints.why import Why, explain
-from domain import FleetName, Window
+from analysis.endpoints.why import Why, counted_traits, explain
+from domain import FleetName
 from domain.log_counts import COUNTS, FAILED, TRAIT_BLOCK_S, TRAITS
 
 START = 1_789_992_000
-WINDOW = Window(START, START + 3600)
 FLEETS: Mapping[str, FleetName] = {"photo-ec2": "baseline", "photo-ecs": "canary"}
 ZONES = {"10.0.0.0/24": "a", "10.0.1.0/24": "b", "10.0.2.0/24": "c"}
 N_TARGETS = 20
@@ -51,7 +50,7 @@ def simulate(world: World, rng: np.random.Generator) -> Why | None:
     tables = [_fleet(group, world, rng) for group in FLEETS]
     counts, traits = (pa.concat_tables(parts) for parts in zip(*tables, strict=True))
     worse: FleetName | None = "canary" if world.trait else None
-    return explain(counts, traits, FLEETS, WINDOW, worse=worse, zones=ZONES)
+    return explain(pa.concat_tables([traits, counted_traits(counts)]), FLEETS, worse=worse, zones=ZONES)
 
 
 def _fleet(group: str, world: World, rng: np.random.Generator) -> tuple[pa.Table, pa.Table]:

@@ -26,6 +26,7 @@ from commands.shared.options import Config, Demo, Json, MigrationName, parse_win
 from commands.shared.output import echo, echo_text, plain, problem_lines, title
 from commands.shared.styles import BAD, BASELINE, CANARY, FAINT, VERDICT_STYLES, WARN
 from domain import FLEETS, Migration, Window
+from domain.log_counts import add_up
 from domain.window import HOUR_S, MINUTE_S, parse_datetime
 from messages import access_log_ingest as ingest_text
 from messages import access_logs as text
@@ -152,8 +153,8 @@ def _report_of_folder(
     extent = archive.access_logs.extent()
     if window or extent is None:
         return _report(archive, migration, progress, window)
-    counts = archive.access_logs.counts(extent).group_by("minute").aggregate([("n", "sum")]).sort_by("minute")
-    minute, requests = counts["minute"].to_numpy(), counts["n_sum"].to_numpy()
+    counts = add_up(archive.access_logs.counts(extent, ["minute", "n"]), ["minute"]).sort_by("minute")
+    minute, requests = counts["minute"].to_numpy(), counts["n"].to_numpy()
     plausible = plausible_window(minute, requests, YEAR_S)
     near = (minute >= plausible.start) & (minute < plausible.end)
     first, end = int(minute[near][0]), int(minute[near][-1]) + MINUTE_S

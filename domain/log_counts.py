@@ -3,6 +3,7 @@
 Each counting engine produces these tables; rates, percentiles, intervals and verdicts are computed from them.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -12,37 +13,28 @@ LOG_BUCKET_RATIO = 1.01
 UNANSWERED_MS = -1
 NO_STATUS = -1
 
+_REQUEST = [
+    ("host", pa.string()),
+    ("method", pa.string()),
+    ("route", pa.string()),
+]
+_OUTCOME = [
+    ("target_group", pa.string()),
+    ("elb_status", pa.int16()),
+]
+_TARGET = [
+    ("target_status", pa.int16()),
+    ("latency_ms", pa.int32()),
+]
+
 # One row: `n` requests with the same minute (epoch seconds of the load balancer's response), host, method, route, target group ("": none was chosen),
 # status codes and latency. `target_status`: NO_STATUS if the load balancer made the response itself. `latency_ms`: the target's processing time, exact
 # below LOG_BUCKETS_FROM_MS, then in buckets of LOG_BUCKET_RATIO (error ≤ 0.5 %); UNANSWERED_MS without a response.
-COUNTS = pa.schema(
-    [
-        ("minute", pa.int64()),
-        ("host", pa.string()),
-        ("method", pa.string()),
-        ("route", pa.string()),
-        ("target_group", pa.string()),
-        ("elb_status", pa.int16()),
-        ("target_status", pa.int16()),
-        ("latency_ms", pa.int32()),
-        ("n", pa.int64()),
-    ]
-)
+COUNTS = pa.schema([("minute", pa.int64()), *_REQUEST, *_OUTCOME, *_TARGET, ("n", pa.int64())])
 
 # A failed or slow log line. `ts`: epoch seconds; `path`: without the query string; `target`: "ip:port" or "-".
 EXAMPLES = pa.schema(
-    [
-        ("ts", pa.float64()),
-        ("host", pa.string()),
-        ("method", pa.string()),
-        ("route", pa.string()),
-        ("path", pa.string()),
-        ("target", pa.string()),
-        ("target_group", pa.string()),
-        ("elb_status", pa.int16()),
-        ("target_status", pa.int16()),
-        ("latency_ms", pa.int32()),
-    ]
+    [("ts", pa.float64()), *_REQUEST, ("path", pa.string()), ("target", pa.string()), *_OUTCOME, *_TARGET]
 )
 
 # What was answered. One row: `n` responses with `bytes` in all, headers included, of the same minute and `protocol` (the log's `type`: "h2"), and of
@@ -50,11 +42,8 @@ EXAMPLES = pa.schema(
 SIZES = pa.schema(
     [
         ("minute", pa.int64()),
-        ("host", pa.string()),
-        ("method", pa.string()),
-        ("route", pa.string()),
-        ("target_group", pa.string()),
-        ("elb_status", pa.int16()),
+        *_REQUEST,
+        *_OUTCOME,
         ("protocol", pa.string()),
         ("size_class", pa.int8()),
         ("n", pa.int64()),
@@ -86,6 +75,11 @@ OTHER_VALUE = ""
 # `outcome` of a failed request (a 5xx for the client), and of the others the highest edge that their latency reaches, in milliseconds.
 FAILED = -1
 OUTCOME_EDGES_MS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+def add_up(rows: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """The sums of `n` by `keys`."""
+    return rows.group_by([*keys]).aggregate([("n", "sum")]).rename_columns([*keys, "n"])
 
 
 class LogTables(NamedTuple):

@@ -1,7 +1,7 @@
 """Judges the counted access logs, route by route."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,17 +10,18 @@ import pyarrow.compute as pc
 
 from analysis import CriterionVerdict, Judgement, Verdict
 from analysis.endpoints.endpoints import MAX_ROUTES, JudgedEndpoints, judge_endpoints
-from analysis.endpoints.heatmap import LatencyHeatmap, all_routes_heatmap
+from analysis.endpoints.heatmap import HEATMAP_KEYS, LatencyHeatmap, all_routes_heatmap
 from analysis.endpoints.route import RouteDetail, route_detail
 from archive import Archive
 from archive.access_logs.tables import LineCounts
 from domain import FLEETS, FleetName, Migration, Window
-from domain.log_counts import COUNTS
+from domain.log_counts import COUNTS, add_up
 from domain.window import DAY_S, MINUTE_S
 from sources.access_logs.filenames import FILE_INTERVAL_S
 
 MAX_LOG_LINES = 20
 MAX_JUDGED_MINUTES = 366 * DAY_S // MINUTE_S  # of a folder of logs; pages and options allow less
+SUMMED = pa.schema([COUNTS.field(name) for name in ("minute", "host", "method", "target_group", "elb_status", "n")])
 UNCOUNTED_STATUSES = (101, 460)  # in a target group's RequestCount, and in none of its response counts
 
 
@@ -76,12 +77,18 @@ def judge_logs(
 
     `checkpoint` is called again and again, and may raise to give up.
     """
-    counted = counted_part(archive, window)
-    counts = archive.access_logs.counts(counted) if counted else None
-    if counted is None or counts is None or not counts.num_rows:
+    counted, sums = counted_part(archive, window), [SUMMED.empty_table()]
+
+    def hours(counted: Window) -> Iterator[pa.Table]:
+        for hour in archive.access_logs.iter_counts(counted):
+            checkpoint()
+            sums.append(add_up(hour, SUMMED.names[:-1]).cast(SUMMED))
+            yield filter_rows(hour, request_filter)
+
+    if counted is None:
         return None
     endpoints = judge_endpoints(
-        filter_rows(counts, request_filter),
+        hours(counted),
         fleet_by_target_group(migration),
         counted,
         migration.criteria,
@@ -89,11 +96,14 @@ def judge_logs(
         status=request_filter.status,
         before_route=checkpoint,
     )
+    counts = pa.concat_tables(sums)
+    if not counts.num_rows:
+        return None
     return EndpointsView(
         window,
         endpoints,
         archive.access_logs.line_counts(window),
-        len(np.unique(counts["minute"].to_numpy() // MINUTE_S)),
+        pc.count_distinct(counts["minute"]).as_py(),
         _by_requests(counts, "method"),
         _by_requests(counts, "host"),
         tuple(sorted(name for name in pc.unique(counts["target_group"]).to_pylist() if name)),
@@ -108,11 +118,11 @@ def counted_part(archive: Archive, window: Window) -> Window | None:
 
 
 def _not_counted(counts: pa.Table, fleet_of_group: Mapping[str, FleetName]) -> dict[FleetName, Mapping[int, int]]:
-    sums = counts.group_by(["target_group", "elb_status"]).aggregate([("n", "sum")]).to_pylist()
+    sums = add_up(counts, ["target_group", "elb_status"]).to_pylist()
     result: dict[FleetName, Counter[int]] = {fleet: Counter() for fleet in FLEETS}
     for row in sums:
         if row["elb_status"] in UNCOUNTED_STATUSES and row["target_group"] in fleet_of_group:
-            result[fleet_of_group[row["target_group"]]][row["elb_status"]] += row["n_sum"]
+            result[fleet_of_group[row["target_group"]]][row["elb_status"]] += row["n"]
     return {fleet: dict(numbers) for fleet, numbers in result.items()}
 
 
@@ -127,18 +137,20 @@ def judge_route(
 ) -> RouteView:
     """The route `name` in `window`. Raises ArchiveError. `checkpoint` may raise to give up."""
     window = counted_part(archive, window) or Window(window.start, window.start + MINUTE_S)
-    examples = filter_rows(archive.access_logs.examples(window), request_filter)
+    examples = filter_rows(archive.access_logs.examples(window), request_filter, by_status=True)
     lines = examples.filter(pc.equal(examples["route"], name))
-    if request_filter.status is not None:
-        lines = lines.filter(pa.array(lines["elb_status"].to_numpy() // 100 == request_filter.status))
     slow = np.argsort(-lines["latency_ms"].to_numpy(), kind="stable")
     slow = slow[lines["latency_ms"].to_numpy()[slow] >= 0][:MAX_LOG_LINES]
     failed = np.flatnonzero(lines["elb_status"].to_numpy() >= 500)
     failed = failed[np.argsort(-lines["ts"].to_numpy()[failed], kind="stable")][:MAX_LOG_LINES]
-    checkpoint()
-    counts = filter_rows(archive.access_logs.counts(window), request_filter)
-    checkpoint()
-    route = route_detail(counts, fleet_by_target_group(migration), window, name)
+    counts, newest = [COUNTS.empty_table()], window.start
+    for hour in archive.access_logs.iter_counts(window):
+        checkpoint()
+        rows = filter_rows(hour, request_filter)
+        newest = max(newest, pc.max(rows["minute"]).as_py() or newest)
+        counts.append(rows.filter(pc.equal(rows["route"], name)).cast(COUNTS))
+    until = min(window.end, newest + MINUTE_S)
+    route = route_detail(pa.concat_tables(counts), fleet_by_target_group(migration), window, name, until=until)
     return RouteView(route, lines.take(pa.array(slow)), lines.take(pa.array(failed)))
 
 
@@ -154,12 +166,11 @@ def latency_of_all_routes(
     counted = counted_part(archive, window)
     if counted is None:
         return None
-    without_routes = [name for name in COUNTS.names if name != "route"]
-    counts = filter_rows(archive.access_logs.counts(counted, without_routes), request_filter)
-    checkpoint()
-    if request_filter.status is not None:
-        counts = counts.filter(pa.array(counts["elb_status"].to_numpy() // 100 == request_filter.status))
-    return all_routes_heatmap(counts, fleet_by_target_group(migration), counted)
+    sums = [COUNTS.empty_table().select([*HEATMAP_KEYS, "n"])]
+    for hour in archive.access_logs.iter_counts(counted, [name for name in COUNTS.names if name != "route"]):
+        checkpoint()
+        sums.append(add_up(filter_rows(hour, request_filter, by_status=True), HEATMAP_KEYS).cast(sums[0].schema))
+    return all_routes_heatmap(pa.concat_tables(sums), fleet_by_target_group(migration), counted)
 
 
 def log_window(phase: Window) -> Window:
@@ -178,14 +189,16 @@ def fleet_by_target_group(migration: Migration) -> dict[str, FleetName]:
     return {group: fleet for fleet in FLEETS for group in migration.fleets[fleet].names}
 
 
-def filter_rows(rows: pa.Table, request_filter: RequestFilter) -> pa.Table:
-    """The rows of the filter's method and host."""
+def filter_rows(rows: pa.Table, request_filter: RequestFilter, *, by_status: bool = False) -> pa.Table:
+    """The rows of the filter's method and host, and `by_status` of its class of status codes."""
     for name, value in (("method", request_filter.method), ("host", request_filter.host)):
         if value:
             rows = rows.filter(pc.equal(rows[name], value))
+    if by_status and request_filter.status is not None:
+        rows = rows.filter(pa.array(rows["elb_status"].to_numpy() // 100 == request_filter.status))
     return rows
 
 
 def _by_requests(counts: pa.Table, column: str) -> tuple[str, ...]:
-    sums = counts.group_by(column).aggregate([("n", "sum")]).sort_by([("n_sum", "descending"), (column, "ascending")])
+    sums = add_up(counts, [column]).sort_by([("n", "descending"), (column, "ascending")])
     return tuple(sums[column].to_pylist())

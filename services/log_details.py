@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from analysis.endpoints.answers import Answers, compare_answers
 from analysis.endpoints.endpoints import JudgedEndpoints
-from analysis.endpoints.why import TroubleKind, Why, explain
+from analysis.endpoints.why import TroubleKind, Why, counted_traits, explain
 from archive import Archive
 from domain import FleetName, Migration, Window
-from domain.log_counts import TRAIT_BLOCK_S
+from domain.log_counts import TRAIT_BLOCK_S, TRAITS
 from services.endpoints import RequestFilter, counted_part, filter_rows, fleet_by_target_group
 
 NO_FILTER = RequestFilter()
@@ -59,9 +59,8 @@ def answers_of(
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Answers:
     """What was answered in `window`. Raises ArchiveError."""
-    sizes = filter_rows(archive.access_logs.sizes(window), request_filter)
-    if request_filter.status is not None:
-        sizes = sizes.filter(pa.array(sizes["elb_status"].to_numpy() // 100 == request_filter.status))
+    sizes = filter_rows(archive.access_logs.sizes(window), request_filter, by_status=True)
+    checkpoint()
     excluded = migration.access_logs.answers_differ if migration.access_logs else ()
     fleets = fleet_by_target_group(migration)
     return compare_answers(sizes, fleets, window, excluded=excluded, checkpoint=checkpoint)
@@ -77,17 +76,18 @@ def why_of(
     checkpoint: Callable[[], None] = lambda: None,
 ) -> tuple[Why, ...]:
     """What the events of each kind have in common, in the hours of `window` that have traits. Raises ArchiveError."""
-    traits = archive.access_logs.traits(window)
+    traits = archive.access_logs.traits(window).cast(TRAITS)
     if not traits.num_rows:
         return ()
-    checkpoint()
-    counts = archive.access_logs.counts(window.aligned(TRAIT_BLOCK_S), WHY_COLUMNS)  # whole blocks, as the traits
-    detailed = np.unique(traits["minute"].to_numpy())
-    minutes = counts["minute"].to_numpy()
-    counts = counts.filter(pa.array(np.isin(minutes - minutes % TRAIT_BLOCK_S, detailed)))
-    checkpoint()
-    fleets, zones = fleet_by_target_group(migration), _zones(migration)
-    found = (explain(counts, traits, fleets, window, kind=kind, worse=worse, zones=zones) for kind in kinds)
+    detailed, parts = np.unique(traits["minute"].to_numpy()), [traits]
+    for hour in archive.access_logs.iter_counts(
+        window.aligned(TRAIT_BLOCK_S), WHY_COLUMNS
+    ):  # whole blocks, as the traits
+        checkpoint()
+        rows = counted_traits(hour)
+        parts.append(rows.filter(pa.array(np.isin(rows["minute"].to_numpy(), detailed))))
+    fleets, zones, traits = fleet_by_target_group(migration), _zones(migration), pa.concat_tables(parts)
+    found = (explain(traits, fleets, kind=kind, worse=worse, zones=zones) for kind in kinds)
     return tuple(why for why in found if why is not None)
 
 

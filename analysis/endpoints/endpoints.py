@@ -1,8 +1,10 @@
 """Parity per route, from access log counts: finds regressions of single routes that the totals hide."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +26,7 @@ from analysis.series.fleet_requests import FleetRequests
 from analysis.series.grid import BoolArray, FloatArray
 from analysis.series.quantiles import Percentile, percentile
 from domain import FLEETS, Criterion, FleetName, Window
-from domain.log_counts import UNANSWERED_MS
+from domain.log_counts import COUNTS, UNANSWERED_MS
 from domain.route_templates import OTHER_ROUTE
 from domain.window import MINUTE_S
 
@@ -106,13 +108,14 @@ class JudgedEndpoints:
         return tuple(endpoint for endpoint in self.routes if endpoint.judgement.verdict == "regression")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _CountRows:
-    """Counts as arrays of equal length: `fleet` is an index into FLEETS, `minute` counts from the window's start.
+    """Counts as arrays of equal length: `route` is an index into the names of routes, `fleet` into FLEETS, `minute` counts from the window's start.
 
     `failed`: rows that count as errors. `timed`: answers whose latency is judged.
     """
 
+    route: AnyArray
     fleet: AnyArray
     minute: AnyArray
     ms: AnyArray
@@ -125,9 +128,15 @@ class _CountRows:
     def select(self, mask: BoolArray | slice | AnyArray) -> "_CountRows":
         return _CountRows(*(getattr(self, name)[mask] for name in self.__slots__))
 
+    def sort_by(self, name: Literal["ms", "route"]) -> None:
+        """Stable, in place: one array after the other, so that no two copies of all of them are in memory."""
+        order = np.argsort(getattr(self, name), kind="stable")
+        for column in self.__slots__:
+            setattr(self, column, getattr(self, column)[order])
+
 
 def judge_endpoints(
-    counts: pa.Table,
+    counts: pa.Table | Iterable[pa.Table],
     fleet_by_group: Mapping[str, FleetName],
     window: Window,
     criteria: Sequence[Criterion] = (),
@@ -136,7 +145,7 @@ def judge_endpoints(
     status: int | None = None,
     before_route: Callable[[], None] = lambda: None,
 ) -> JudgedEndpoints:
-    """Judges every route of `counts` (domain.log_counts.COUNTS) in `window`. `fleet_by_group`: fleets by target group name.
+    """Judges every route of `counts` (domain.log_counts.COUNTS), in one table or several, in `window`. `fleet_by_group`: fleets by target group name.
 
     The judge is that of the Parity page, applied to one route at a time. Alarms are corrected for routes and criteria (`route_comparisons`), so that
     the probability of any false alarm stays ≤ 5 %; parity needs no correction. `status` restricts to a class of status codes (2 to 5): latency is
@@ -145,18 +154,19 @@ def judge_endpoints(
     """
     criteria = tuple(criterion for criterion in criteria if not criterion.is_own)  # no log line has their metrics
     chosen = _applicable_criteria(criteria or DEFAULT_CRITERIA, status)
-    rows, code, all_names, unassigned = _parse_counts(counts, fleet_by_group, window, status)
-    judgeable_after = _judgeable_after(rows, code, len(all_names), window.minutes)
+    rows, all_names, unassigned = _parse_counts(counts, fleet_by_group, window, status)
+    judgeable_after = _judgeable_after(rows, len(all_names), window.minutes)
     comparisons = route_comparisons(judgeable_after, window.minutes, len(chosen))
     after_by_name, comparisons_by_name = (
         dict(zip(all_names, of_route.tolist(), strict=True)) for of_route in (judgeable_after, comparisons)
     )
-    names, code, n_folded = _cap_routes(all_names, code, rows.n, max_routes)
+    names, rows.route, n_folded = _cap_routes(all_names, rows.route, rows.n, max_routes)
     if n_folded:
         comparisons_by_name[OTHER_ROUTE] = UNDECIDED_COMPARISONS  # its routes are others at every look
-    order = np.lexsort((rows.ms, code))
-    rows, code = rows.select(order), code[order]
-    bounds = np.searchsorted(code, np.arange(len(names) + 1))
+    rows.sort_by("ms")
+    total = _endpoint(ALL_ROUTES, rows, window, chosen, len(chosen), default=not criteria)
+    rows.sort_by("route")
+    bounds = np.searchsorted(rows.route, np.arange(len(names) + 1))
     routes = [(name, rows.select(slice(bounds[index], bounds[index + 1]))) for index, name in enumerate(names)]
     routes = [(name, route_rows) for name, route_rows in routes if len(route_rows.n)]
     n_judged = sum(after_by_name.get(name, 0) <= window.minutes for name, _ in routes)
@@ -164,8 +174,6 @@ def judge_endpoints(
     for name, route_rows in routes:
         before_route()
         endpoints.append(_endpoint(name, route_rows, window, chosen, comparisons_by_name[name], default=not criteria))
-    by_latency = rows.select(np.argsort(rows.ms, kind="stable"))
-    total = _endpoint(ALL_ROUTES, by_latency, window, chosen, len(chosen), default=not criteria)
     return JudgedEndpoints(tuple(sorted(endpoints, key=_sort_key)), total, n_judged, n_folded, unassigned)
 
 
@@ -184,20 +192,35 @@ def _is_time_based(criterion: Criterion) -> bool:
 
 
 def _parse_counts(
+    counts: pa.Table | Iterable[pa.Table], fleet_by_group: Mapping[str, FleetName], window: Window, status: int | None
+) -> tuple[_CountRows, list[str], int]:
+    """The rows of both fleets in `window`, the names of their routes, and the number of unassigned requests."""
+    columns: dict[str, list[AnyArray]] = defaultdict(list)
+    index_of, unassigned = dict[str, int](), 0
+    for table in chain([COUNTS.empty_table()], [counts] if isinstance(counts, pa.Table) else counts):
+        rows, names, n_unassigned = _parse_table(table, fleet_by_group, window, status)
+        index = np.array([index_of.setdefault(name, len(index_of)) for name in names], dtype=np.int32)
+        rows.route = index[rows.route]
+        for name in _CountRows.__slots__:
+            columns[name].append(getattr(rows, name))
+        unassigned += n_unassigned
+    return _CountRows(**{name: np.concatenate(columns.pop(name)) for name in [*columns]}), list(index_of), unassigned
+
+
+def _parse_table(
     counts: pa.Table, fleet_by_group: Mapping[str, FleetName], window: Window, status: int | None
-) -> tuple[_CountRows, AnyArray, list[str], int]:
-    """The rows of both fleets in `window`, the index of each row's route in the list of names, that list, and the number of unassigned requests."""
+) -> tuple[_CountRows, list[str], int]:
     minute, elb, target, ms, n = (
         counts[name].to_numpy() for name in ("minute", "elb_status", "target_status", "latency_ms", "n")
     )
     groups, group_names = dictionary_encode(counts["target_group"])
     fleets = [FLEETS.index(fleet_by_group[name]) if name in fleet_by_group else -1 for name in group_names]
     fleet = np.array([*fleets, -1], dtype=np.int32)[groups]
-    code, names = dictionary_encode(counts["route"])
+    route, names = dictionary_encode(counts["route"])
     in_window = (minute >= window.start) & (minute < window.end)
-    assigned = in_window & (fleet >= 0)
     failed = elb >= 500 if status is None else elb // 100 == status
     rows = _CountRows(
+        route,
         fleet,
         ((minute - window.start) // MINUTE_S).astype(np.int32),
         ms.astype(np.int32),
@@ -207,7 +230,7 @@ def _parse_counts(
         unanswered=(ms == UNANSWERED_MS) & (target < 0),
         target_5xx=target >= 500,
     )
-    return rows.select(assigned), code[assigned], names, int(n[in_window & (fleet < 0)].sum())
+    return rows.select(in_window & (fleet >= 0)), names, int(n[in_window & (fleet < 0)].sum())
 
 
 def dictionary_encode(column: pa.ChunkedArray) -> tuple[AnyArray, list[str]]:
@@ -221,7 +244,7 @@ def _cap_routes(names: Sequence[str], code: AnyArray, n: AnyArray, max_routes: i
     requests = np.bincount(code, weights=n, minlength=len(names)) if len(code) else np.zeros(len(names))
     busiest = [index for index in np.argsort(-requests, kind="stable") if requests[index] > 0]
     n_folded = max(0, len(busiest) - max_routes)
-    new_index = np.full(len(names), max_routes, dtype=np.int64)
+    new_index = np.full(len(names), max_routes, dtype=np.int32)
     new_index[busiest[:max_routes]] = np.arange(min(max_routes, len(busiest)))
     return (
         [names[index] for index in busiest[:max_routes]] + [OTHER_ROUTE] * bool(n_folded),
@@ -230,10 +253,10 @@ def _cap_routes(names: Sequence[str], code: AnyArray, n: AnyArray, max_routes: i
     )
 
 
-def _judgeable_after(rows: _CountRows, code: AnyArray, n_routes: int, minutes: int) -> AnyArray:
+def _judgeable_after(rows: _CountRows, n_routes: int, minutes: int) -> AnyArray:
     """For each route, how many minutes of the window had passed when both fleets had had requests in MIN_MINUTES of them; more than `minutes` if
-    they have not. `code`: the route of each row."""
-    in_minute = code.astype(np.int64) * minutes + rows.minute
+    they have not."""
+    in_minute = rows.route.astype(np.int64) * minutes + rows.minute
     of_baseline, of_canary = (_distinct(in_minute[rows.fleet == index]) for index in range(len(FLEETS)))
     shared = np.intersect1d(of_baseline, of_canary, assume_unique=True)
     first, last = (np.searchsorted(shared, (np.arange(n_routes) + end) * minutes) for end in (0, 1))
@@ -306,8 +329,7 @@ def percentile_fraction(name: str) -> float:
 def _judge_criterion(criterion: Criterion, rows: _CountRows, window: Window, n_comparisons: int) -> CriterionVerdict:
     if criterion.metric.startswith("latency_"):
         fraction = percentile_fraction(criterion.metric.removeprefix("latency_"))
-        timed = rows.select(rows.timed)
-        samples = _latency_samples(criterion, timed, window, fraction)
+        samples = _latency_samples(criterion, rows, window, fraction)
     else:
         samples = _rate_samples(criterion, rows, window)
     return judge_criterion(samples, n_comparisons)
@@ -322,8 +344,8 @@ def _rate_samples(criterion: Criterion, rows: _CountRows, window: Window) -> Pai
         event = {"error_rate": rows.failed, "unanswered_rate": rows.unanswered, "target_5xx_rate": rows.target_5xx}[
             criterion.metric
         ]
-    requests = _requests_by_block(rows.select(population), window.minutes)
-    events = _requests_by_block(rows.select(population & event), window.minutes)
+    requests = _requests_by_block(rows, population, window.minutes)
+    events = _requests_by_block(rows, population & event, window.minutes)
     return _paired_samples(criterion, window, 1, requests > 0, values=events, requests=requests)
 
 
@@ -331,43 +353,44 @@ def _latency_samples(criterion: Criterion, rows: _CountRows, window: Window, fra
     """Percentiles per block of minutes, for blocks with enough answers of both fleets."""
     block = _block_minutes(rows, window, 10 / (1 - fraction))
     blocks = -(-window.minutes // block)
-    samples = _requests_by_block(rows, window.minutes, block)
-    values = _percentiles(rows.fleet * blocks + rows.minute // block, rows.ms, rows.n, fraction, 2 * blocks)
-    values = values.reshape(2, blocks)
+    samples = _requests_by_block(rows, rows.timed, window.minutes, block)
+    values = np.stack([_percentiles(rows, index, block, blocks, fraction) for index, _ in enumerate(FLEETS)])
     usable = (samples >= 10 / (1 - fraction)) & (np.nan_to_num(values) > 0)
     return _paired_samples(criterion, window, block, usable, values=values, requests=samples)
 
 
 def _block_minutes(rows: _CountRows, window: Window, min_answers: float) -> int:
     """The shortest block length with `min_answers` of both fleets in most blocks, else the longest. Depends on traffic alone, not on outcomes."""
-    answers = min(rows.n[rows.fleet == index].sum() for index, _ in enumerate(FLEETS))
+    answers = min(rows.n[rows.timed & (rows.fleet == index)].sum() for index, _ in enumerate(FLEETS))
     for block in BLOCKS_MINUTES:
         if answers < min_answers * window.minutes / block / 2:
             continue  # too few for half of the blocks
-        samples = _requests_by_block(rows, window.minutes, block).min(axis=0)
+        samples = _requests_by_block(rows, rows.timed, window.minutes, block).min(axis=0)
         if len(samples) and np.median(samples) >= min_answers:
             return block
     return BLOCKS_MINUTES[-1]
 
 
-def _requests_by_block(rows: _CountRows, minutes: int, block: int = 1) -> FloatArray:
-    """Requests of both fleets (rows) per block of minutes (columns)."""
+def _requests_by_block(rows: _CountRows, counted: BoolArray, minutes: int, block: int = 1) -> FloatArray:
+    """Requests of both fleets (rows) per block of minutes (columns), those in the rows that are `counted`."""
     blocks = -(-minutes // block)
     index = rows.fleet * blocks + rows.minute // block
-    return np.bincount(index, weights=rows.n, minlength=2 * blocks).astype(np.float64).reshape(2, blocks)
+    return np.bincount(index, weights=rows.n * counted, minlength=2 * blocks).astype(np.float64).reshape(2, blocks)
 
 
-def _percentiles(block: AnyArray, ms: AnyArray, n: AnyArray, fraction: float, blocks: int) -> FloatArray:
-    """The quantile `fraction` of each block in seconds (inverse of the empirical CDF); NaN without answers. `ms` must be ascending.
+def _percentiles(rows: _CountRows, fleet: int, block: int, blocks: int, fraction: float) -> FloatArray:
+    """The quantile `fraction` of a fleet's answers in each block of minutes, in seconds (inverse of the empirical CDF); NaN without answers.
 
-    Numpy's stable sort takes linear time for 16-bit integers only.
+    `rows` must be in the order of `ms`. Numpy's stable sort takes linear time for 16-bit integers only.
     """
-    order = np.argsort(block.astype(np.uint16) if blocks <= 2**16 else block, kind="stable")
-    block, ms, cumulative = block[order], ms[order], np.cumsum(n[order])
+    chosen = np.flatnonzero(rows.timed & (rows.fleet == fleet))
+    block_of = (rows.minute[chosen] // block).astype(np.uint16 if blocks <= 2**16 else np.int32)
+    chosen = chosen[np.argsort(block_of, kind="stable")]
+    block_of, ms, cumulative = rows.minute[chosen] // block, rows.ms[chosen], np.cumsum(rows.n[chosen])
     result = np.full(blocks, np.nan)
-    present, first = np.unique(block, return_index=True)
+    present, first = np.unique(block_of, return_index=True)
     if len(present):
-        last = np.append(first[1:], len(block)) - 1
+        last = np.append(first[1:], len(block_of)) - 1
         before = np.where(first > 0, cumulative[first - 1], 0)
         rank = before + np.ceil(fraction * (cumulative[last] - before))
         result[present] = ms[np.searchsorted(cumulative, rank, side="left")] / 1000

@@ -11,12 +11,14 @@ from analysis.endpoints.endpoints import AnyArray, dictionary_encode
 from analysis.series.grid import FloatArray
 from analysis.series.quantiles import block_percentiles
 from domain import FLEETS, FleetName, Window
+from domain.log_counts import add_up
 from domain.window import MINUTE_S
 
 BLOCKS_S = (60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 86_400)
 MAX_BLOCKS = 120
 MAX_BUCKETS = 24
 BUCKETS_PER_DECADE = (20, 10, 5, 3)
+HEATMAP_KEYS = ("target_group", "minute", "latency_ms")
 MIN_ANSWERS = 20  # in a block: of fewer, a single answer would be as dark as a habit
 
 
@@ -76,16 +78,15 @@ def latency_heatmap(
 def all_routes_heatmap(
     counts: pa.Table, fleet_by_group: Mapping[str, FleetName], window: Window
 ) -> LatencyHeatmap | None:
-    """The heatmap of all answers in `window` (domain.log_counts.COUNTS), whatever their route. Blocks end with the newest minute of any row."""
+    """The heatmap of all answers in `window`, whatever their route. `counts`: by HEATMAP_KEYS at least (domain.log_counts.COUNTS). Blocks end with the
+    newest minute of any row."""
     end = min(window.end, (pc.max(counts["minute"]).as_py() or 0) + MINUTE_S)
     if end <= window.start:
         return None
-    keys = ["target_group", "minute", "latency_ms"]
-    answers = counts.select([*keys, "n"]).filter(pc.greater_equal(counts["latency_ms"], 0))
-    sums = answers.group_by(keys).aggregate([("n", "sum")])
+    sums = add_up(counts.filter(pc.greater_equal(counts["latency_ms"], 0)), HEATMAP_KEYS)
     groups, group_names = dictionary_encode(sums["target_group"])
     fleet = np.array([fleet_by_group.get(name, "") for name in group_names], dtype="U8")[groups]
-    minute, ms, n = (sums[name].to_numpy().astype(np.int64) for name in ("minute", "latency_ms", "n_sum"))
+    minute, ms, n = (sums[name].to_numpy().astype(np.int64) for name in ("minute", "latency_ms", "n"))
     counted = (fleet != "") & (minute >= window.start) & (minute < end)
     return latency_heatmap(fleet[counted], minute[counted], ms[counted], n[counted], Window(window.start, end))
 

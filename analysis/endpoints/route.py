@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.endpoints.endpoints import AnyArray, percentile_fraction
+from analysis.endpoints.endpoints import AnyArray, dictionary_encode, percentile_fraction
 from analysis.endpoints.heatmap import LatencyHeatmap, latency_heatmap
 from analysis.series.grid import BoolArray, FloatArray, nan_ratio
 from analysis.series.quantiles import Percentile, block_percentiles, percentile
@@ -66,13 +66,17 @@ class RouteDetail:
         return tuple(code for code in self.codes if all(code.requests.values()))
 
 
-def route_detail(counts: pa.Table, fleet_by_group: Mapping[str, FleetName], window: Window, route: str) -> RouteDetail:
-    """The details of `route` (ALL_ROUTES: the total) in `window`."""
-    # Data ends with the newest minute of any route; before it, a route without rows had no requests.
-    data_until = int(pc.max(counts["minute"]).as_py() or window.start) + MINUTE_S
+def route_detail(
+    counts: pa.Table, fleet_by_group: Mapping[str, FleetName], window: Window, route: str, *, until: int | None = None
+) -> RouteDetail:
+    """The details of `route` (ALL_ROUTES: the total) in `window`. `until`: the end of the newest minute of any route, by default of `counts`; before
+    it, a route without rows had no requests."""
+    until = until or min(window.end, int(pc.max(counts["minute"]).as_py() or window.start) + MINUTE_S)
+    counted = Window(window.start, until)
     if route:
         counts = counts.filter(pc.equal(counts["route"], route))
-    groups = np.array([fleet_by_group.get(group, "") for group in counts["target_group"].to_pylist()], dtype="U8")
+    codes, names = dictionary_encode(counts["target_group"])
+    groups = np.array([*(fleet_by_group.get(name, "") for name in names), ""], dtype="U8")[codes]
     columns = {column: counts[column].to_numpy() for column in ("minute", "elb_status", "target_status")}
     minute, elb, target = (column.astype(np.int64) for column in columns.values())
     ms, n = counts["latency_ms"].to_numpy().astype(np.int64), counts["n"].to_numpy()
@@ -87,12 +91,11 @@ def route_detail(counts: pa.Table, fleet_by_group: Mapping[str, FleetName], wind
             elb[of_fleet],
             ms[of_fleet],
             n[of_fleet],
-            Window(window.start, min(window.end, data_until)),
+            counted,
             block_s=block_s,
         )
     assigned = in_window & (groups != "")
     timed = assigned & (ms >= 0)
-    counted = Window(window.start, min(window.end, data_until))
     return RouteDetail(
         _codes(groups[assigned], elb[assigned], target[assigned], n[assigned]),
         percentiles,
@@ -105,14 +108,8 @@ def _codes(groups: FloatArray, elb: AnyArray, target: AnyArray, n: AnyArray) -> 
     by_fleet: dict[FleetName, BoolArray] = {fleet: groups == fleet for fleet in FLEETS}
     totals = {fleet: int(n[by_fleet[fleet]].sum()) for fleet in FLEETS}
     result = []
-    statuses = sorted(
-        {
-            (int(client), int(target_status))
-            for client, target_status in zip(elb, target, strict=True)
-            if client >= MIN_ERROR_STATUS
-        }
-    )
-    for client, target_status in statuses:
+    is_error = elb >= MIN_ERROR_STATUS
+    for client, target_status in np.unique(np.column_stack([elb, target])[is_error], axis=0).tolist():
         same_status = (elb == client) & (target == target_status)
         requests: dict[FleetName, int] = {fleet: int(n[same_status & by_fleet[fleet]].sum()) for fleet in FLEETS}
         expected: dict[FleetName, float] = {

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from analysis.endpoints.endpoints import AnyArray, dictionary_encode
 from analysis.series.grid import BoolArray, FloatArray
-from domain import FLEETS, FleetName, Window
-from domain.log_counts import FAILED, NO_STATUS, OTHER_VALUE, OUTCOME_EDGES_MS, TRAIT_BLOCK_S, TRAITS
+from domain import FLEETS, FleetName
+from domain.log_counts import FAILED, NO_STATUS, OTHER_VALUE, OUTCOME_EDGES_MS, TRAIT_BLOCK_S, TRAITS, add_up
 
 MAX_COMMON = 5
 ALPHA = 0.05  # of any value named in a window without a cause
@@ -26,6 +26,8 @@ MIN_DIVERGENCE = 0.1  # of the events: less is no reason to look there first
 SLOW_SHARE = 0.05  # of the other fleet's answers at most are slow
 # Traits that an event has by its definition: they are compared with the events of the other fleet, and not without them.
 OF_THE_EVENT = ("status", "long_time")
+
+_COUNTED = {"method": ["method"], "route": ["route"], "status": ["elb_status", "target_status"]}
 
 Trait = Literal["target", "zone", "agent", "method", "protocol", "tls", "status", "long_time", "route"]
 TroubleKind = Literal["failed", "slow"]
@@ -83,22 +85,19 @@ class Why:
 
 
 def explain(
-    counts: pa.Table,
     traits: pa.Table,
     fleet_by_group: Mapping[str, FleetName],
-    window: Window,
     *,
     kind: TroubleKind = "failed",
     worse: FleetName | None = None,
     zones: Mapping[str, str] | None = None,
 ) -> Why | None:
-    """What the events of the worse fleet in the blocks of `window` have in common; None without requests.
+    """What the events of the worse fleet have in common; None without requests.
 
-    `counts` (domain.log_counts.COUNTS) have method, status and route, `traits` (TRAITS) the rest. `worse`: by default the fleet with the higher
+    `traits` (domain.log_counts.TRAITS): those that were counted, and `counted_traits` of the same blocks. `worse`: by default the fleet with the higher
     rate of events. `zones`: the availability zone of each network of targets, as CIDR blocks.
     """
-    counted = pa.concat_tables([traits.select(TRAITS.names), *_counted_traits(counts, window)])
-    rows, slow_from_ms = _rows(counted, fleet_by_group, kind)
+    rows, slow_from_ms = _rows(traits, fleet_by_group, kind)
     rows = _with_zones(rows, zones or {})
     if worse is None:
         rates = [_share(*_totals(rows, index)) for index in range(len(FLEETS))]
@@ -146,31 +145,22 @@ def _rows(counted: pa.Table, fleet_by_group: Mapping[str, FleetName], kind: Trou
     return rows, slow_from_ms
 
 
-def _counted_traits(counts: pa.Table, window: Window) -> list[pa.Table]:
-    """Method, status and route of the counts, as TRAITS."""
-    first = window.start // TRAIT_BLOCK_S * TRAIT_BLOCK_S
-    end = -(-window.end // TRAIT_BLOCK_S) * TRAIT_BLOCK_S
-    minute = counts["minute"].to_numpy()
-    counts = counts.filter(pa.array((minute >= first) & (minute < end)))
+def counted_traits(counts: pa.Table) -> pa.Table:
+    """Method, route and status of counts (domain.log_counts.COUNTS), as TRAITS."""
     elb, ms = (counts[name].to_numpy() for name in ("elb_status", "latency_ms"))
     edges = np.array(OUTCOME_EDGES_MS)
     outcome = np.where(elb >= 500, FAILED, edges[np.maximum(np.searchsorted(edges, ms, side="right") - 1, 0)])
-    target = counts["target_status"].cast(pa.string())
-    target = pc.if_else(pc.equal(counts["target_status"], NO_STATUS), "-", target)
-    values = {
-        "method": counts["method"],
-        "route": counts["route"],
-        "status": pc.binary_join_element_wise(counts["elb_status"].cast(pa.string()), target, " "),
-    }
+    keys = {name: counts[name] for name in ("target_group", "method", "route", "elb_status", "target_status", "n")}
     block = counts["minute"].to_numpy() // TRAIT_BLOCK_S * TRAIT_BLOCK_S
+    rows = pa.table({"minute": block, "outcome": outcome, **keys})
     parts = []
-    for trait, value in values.items():
-        names = pa.repeat(pa.scalar(trait), counts.num_rows)
-        columns = [block, counts["target_group"], names, value, outcome, counts["n"]]
-        part = pa.table(dict(zip(TRAITS.names, columns, strict=True))).cast(TRAITS)
-        sums = part.group_by(TRAITS.names[:-1]).aggregate([("n", "sum")]).rename_columns(TRAITS.names)
-        parts.append(sums.select(TRAITS.names).cast(TRAITS))
-    return parts
+    for trait, columns in _COUNTED.items():
+        sums = add_up(rows, ["minute", "target_group", "outcome", *columns])
+        values = [pc.replace_substring_regex(sums[name].cast(pa.string()), f"^{NO_STATUS}$", "-") for name in columns]
+        value = pc.binary_join_element_wise(*values, " ")
+        part = sums.append_column("trait", pa.repeat(pa.scalar(trait), len(sums))).append_column("value", value)
+        parts.append(part.select(TRAITS.names).cast(TRAITS))
+    return pa.concat_tables(parts)
 
 
 def _slow_from_ms(counted: pa.Table, fleet: AnyArray, outcome: AnyArray, n: AnyArray) -> int:

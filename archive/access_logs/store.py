@@ -1,6 +1,6 @@
 """The archive's access logs: which files were counted, and their counts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ ACCESS_LOGS = "access_logs"  # the source whose change counter grows with every 
 
 
 class AccessLogStore:
-    """Access logs of one migration. Raises ArchiveError if the database cannot be used."""
+    """Access logs of one migration. Tables that are read have texts that repeat dictionary-encoded. Raises ArchiveError if the database cannot be used."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,8 +32,14 @@ class AccessLogStore:
                 self._database.row(ACCESS_LOGS, "logs").increment_change_counter(connection)
         return saved
 
+    def iter_counts(self, window: Window, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The counts of `window` (domain.log_counts.COUNTS), or `columns` of them, the minute among these: a table for each hour and batch of files,
+        one after the other in a transaction, as days of counts may not fit in memory. Rows with the same key must be added up."""
+        with self._database.reading() as connection:
+            yield from tables.iter_counts(connection, self._database.migration_id, window, columns)
+
     def counts(self, window: Window, columns: Sequence[str] | None = None) -> pa.Table:
-        """The counts of `window` (domain.log_counts.COUNTS), or `columns` of them, the minute among these. Rows with the same key must be added up."""
+        """`iter_counts` as one table."""
         return self._database.read(tables.read_counts, window, columns)
 
     def count_routes(self, window: Window) -> int:

@@ -114,10 +114,19 @@ def read_known_sizes(connection: Connection, migration_id: int, keys: Collection
     return sizes
 
 
+def iter_counts(
+    connection: Connection, migration_id: int, window: Window, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """The counts of `window` (COUNTS), or `columns` of them, the minute among these: a table for each hour and batch. Rows with the same key must be
+    added up.
+    """
+    return _iter_hours(connection, migration_id, window, "counts", columns)
+
+
 def read_counts(
     connection: Connection, migration_id: int, window: Window, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """The counts of `window` (COUNTS), or `columns` of them, the minute among these. Rows of different batches may have the same key and must be added up."""
+    """`iter_counts` as one table."""
     return _read(connection, migration_id, window, "counts", columns)
 
 
@@ -184,20 +193,29 @@ def read_extent(connection: Connection, migration_id: int) -> Window | None:
 def _read(
     connection: Connection, migration_id: int, window: Window, column: Column, names: Sequence[str] | None = None
 ) -> pa.Table:
-    parquet_schema, time_column, lasts_s = _FORMATS[column]
-    parquet_schema = pa.schema([parquet_schema.field(name) for name in names or parquet_schema.names])
-    bodies = connection.scalars(_select_hours(migration_id, window, column))
-    # Each part is filtered before the next is read, by one thread: this takes a third of the memory.
-    parts = [parquet_schema.empty_table()]
-    for body in bodies:
-        rows = (
-            pq.ParquetFile(pa.BufferReader(body))
-            .read(columns=parquet_schema.names, use_threads=False)
-            .cast(parquet_schema)
-        )
+    hours = _iter_hours(connection, migration_id, window, column, names)
+    return pa.concat_tables([_encoded_schema(column, names).empty_table(), *hours]).unify_dictionaries()
+
+
+def _iter_hours(
+    connection: Connection, migration_id: int, window: Window, column: Column, names: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """The rows of `window`, a table for each hour and batch. One thread reads them: this takes a third of the memory."""
+    _, time_column, lasts_s = _FORMATS[column]
+    encoded = _encoded_schema(column, names)
+    texts = [field.name for field in encoded if pa.types.is_dictionary(field.type)]
+    for body in connection.scalars(_select_hours(migration_id, window, column)):
+        file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts)
+        rows = file.read(columns=encoded.names, use_threads=False).cast(encoded).unify_dictionaries()
         times = rows[time_column].to_numpy()
-        parts.append(rows.filter(pa.array((times > window.start - lasts_s) & (times < window.end))))
-    return pa.concat_tables(parts)
+        yield rows.filter(pa.array((times > window.start - lasts_s) & (times < window.end)))
+
+
+def _encoded_schema(column: Column, names: Sequence[str] | None) -> pa.Schema:
+    """With repeated texts dictionary-encoded: half the memory, and a tenth of the time to group by them."""
+    plain, encoded = _FORMATS[column][0], pa.dictionary(pa.int32(), pa.string())
+    fields = (plain.field(name) for name in names or plain.names)
+    return pa.schema([field.with_type(encoded) if field.name in _TEXTS else field for field in fields])
 
 
 def _select_hours(migration_id: int, window: Window, column: Column) -> Select[tuple[bytes]]:

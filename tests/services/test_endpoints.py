@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from archive import Archive
 from domain import Window
@@ -126,3 +127,39 @@ def test_the_latency_of_all_routes_has_the_filter_of_the_page(tmp_path: Path) ->
         assert (answers(RequestFilter()) or {})["canary"] == sum(by_status) and by_status[0] > 2000
         assert answers(RequestFilter(status=4)) == answers(RequestFilter(method="POST")) == {"baseline": 0, "canary": 3}
         assert answers(RequestFilter(host="nowhere.example.com")) is None
+
+
+def test_a_route_without_requests_has_none_until_the_newest_of_another(tmp_path: Path) -> None:
+    with open_archive(tmp_path) as archive:
+        save_logs(archive)
+        view = judge_route(archive, MIGRATION, HOUR, "/b", RequestFilter())
+    timeline = view.route.timelines["canary"]
+    assert timeline.requests.tolist() == [3.0, *[0.0] * 59]
+
+
+def test_reading_hours_gives_up_with_its_page(tmp_path: Path) -> None:
+    """Before each hour, so that a page that was closed does not have all of a long window read."""
+
+    class Closed(Exception):
+        pass
+
+    calls = list[int]()
+
+    def checkpoint() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise Closed
+
+    with open_archive(tmp_path) as archive:
+        save_logs(archive)
+        later = [count_row(ECS, 3, minute=minute) for minute in (60, 120)]
+        logs = LogCounts(count_table(later), EXAMPLES.empty_table(), ())
+        archive.access_logs.save_counts([counted_file("b", 60, 180)], logs)
+        day = Window(START, START + 86_400)
+        for read in (judge_logs, latency_of_all_routes):
+            calls.clear()
+            with pytest.raises(Closed):
+                read(archive, MIGRATION, day, checkpoint=checkpoint)
+        calls.clear()
+        with pytest.raises(Closed):
+            judge_route(archive, MIGRATION, day, "/a", checkpoint=checkpoint)

@@ -375,3 +375,16 @@ def test_judging_can_be_given_up_before_each_route() -> None:
     with pytest.raises(InterruptedError):
         judge_endpoints(count_table(rows), FLEET_OF, first_minutes(1), before_route=give_up)
     assert len(calls) == 2
+
+
+def test_hours_one_by_one_are_judged_as_together() -> None:
+    """The tables of hours name their routes in orders of their own."""
+    rows = [*busy_route(60, 20, route="/b"), *busy_route(60, 30, route="/a", canary_error_factor=20, seed=2)]
+    rows.append(count_row("other", 7))
+    hours = [[row for row in rows if (row["minute"] - START) // 60 // 20 == number] for number in range(3)]
+    tables = (count_table(hour[::-1] if number else hour) for number, hour in enumerate(hours))
+    together = judge_endpoints(count_table(rows), FLEET_OF, first_minutes(60), (ERRORS, P95))
+    assert judge_endpoints(tables, FLEET_OF, first_minutes(60), (ERRORS, P95)) == together
+    assert {endpoint.route for endpoint in together.routes} == {"/a", "/b"}
+    assert together.unassigned_requests == 7
+    assert judge_endpoints([], FLEET_OF, first_minutes(60)).routes == ()

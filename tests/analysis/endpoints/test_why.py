@@ -7,11 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.endpoints.why import MIN_EVENTS, Side, Why, explain
+from analysis.endpoints.why import MIN_EVENTS, Side, Why, counted_traits, explain
 from domain.log_counts import FAILED, TRAITS
-from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, count_row, count_table, first_minutes
-
-WINDOW = first_minutes(60)
+from tests.factories.log_counts import EC2, ECS, FLEET_OF, START, count_row, count_table
 
 
 def trait_rows(group: str, trait: str, requests: dict[str, int], failed: dict[str, int]) -> list[dict[str, Any]]:
@@ -36,7 +34,8 @@ def counts(group: str, requests: int, failed: int, **of_failed: Any) -> list[dic
 
 
 def why(count_rows: list[dict[str, Any]], rows: list[dict[str, Any]], **options: Any) -> Why:
-    result = explain(count_table(count_rows), pa.Table.from_pylist(rows, TRAITS), FLEET_OF, WINDOW, **options)
+    traits = pa.concat_tables([pa.Table.from_pylist(rows, TRAITS), counted_traits(count_table(count_rows))])
+    result = explain(traits, FLEET_OF, **options)
     assert result
     return result
 
@@ -141,4 +140,4 @@ def test_chance_is_not_named() -> None:
 
 
 def test_without_requests_nothing_is_explained() -> None:
-    assert explain(count_table([]), TRAITS.empty_table(), FLEET_OF, WINDOW) is None
+    assert explain(counted_traits(count_table([])), FLEET_OF) is None

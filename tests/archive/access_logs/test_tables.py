@@ -23,13 +23,25 @@ def test_counts_of_a_window_come_from_all_hours_and_batches(tmp_path: Path) -> N
         archive.access_logs.save_counts([counted_file("a", -5, 65)], log_counts(-5, 0, 59, 60))
         archive.access_logs.save_counts([counted_file("b", 0, 60)], log_counts(0, 30))
         counts = archive.access_logs.counts(Window(NOON, NOON + 60 * 60))
-        assert counts.schema == COUNTS
+        assert counts.cast(COUNTS).num_rows == 4
         assert sorted((ts - NOON) // 60 for ts in counts["minute"].to_pylist()) == [0, 0, 30, 59]
         assert pc.sum(counts["n"]).as_py() == 4
         assert archive.access_logs.extent() == Window(NOON - 3600, NOON + 7200)
         assert archive.access_logs.counts(Window(NOON + 600, NOON + 660)).num_rows == 0
         narrow = archive.access_logs.counts(Window(NOON, NOON + 60 * 60), ["minute", "n"])
         assert narrow == counts.select(["minute", "n"])
+
+
+def test_counts_come_hour_by_hour_with_their_texts_encoded(tmp_path: Path) -> None:
+    """A table for each hour and batch, so that never all of a long window are in memory; texts as indices take half of it."""
+    with open_archive(tmp_path) as archive:
+        archive.access_logs.save_counts([counted_file("a", -5, 65)], log_counts(-5, 0, 59, 60))
+        archive.access_logs.save_counts([counted_file("b", 0, 60)], log_counts(0))
+        hours = list(archive.access_logs.iter_counts(Window(NOON - 3600, NOON + 3600)))
+        assert [hour.num_rows for hour in hours] == [1, 2, 1]
+        texts = {name for name in COUNTS.names if COUNTS.field(name).type == pa.string()}
+        assert {field.name for field in hours[0].schema if pa.types.is_dictionary(field.type)} == texts
+        assert archive.access_logs.counts(Window(NOON, NOON + 3600)).schema == hours[0].schema
 
 
 def size_row(minute: int, n: int) -> dict[str, object]:
@@ -51,9 +63,9 @@ def test_details_are_stored_by_hour_and_absent_from_hours_without_them(tmp_path:
         counts = log_counts(0, 59, 60)
         archive.access_logs.save_counts([counted_file("a", 0, 65)], replace(counts, sizes=sizes, traits=traits))
         archive.access_logs.save_counts([counted_file("b", 60, 200)], log_counts(70, 130))
-        assert archive.access_logs.sizes(Window(NOON, NOON + 3600)) == sizes.slice(0, 2)
-        assert archive.access_logs.traits(Window(NOON + 58 * 60, NOON + 3600)) == traits.slice(1, 1)
-        assert archive.access_logs.traits(Window(NOON, NOON + 55 * 60)) == traits.slice(0, 1)
+        assert archive.access_logs.sizes(Window(NOON, NOON + 3600)).cast(SIZES) == sizes.slice(0, 2)
+        assert archive.access_logs.traits(Window(NOON + 58 * 60, NOON + 3600)).cast(TRAITS) == traits.slice(1, 1)
+        assert archive.access_logs.traits(Window(NOON, NOON + 55 * 60)).cast(TRAITS) == traits.slice(0, 1)
         assert archive.access_logs.undetailed_hours(Window(NOON, NOON + 3600)) == (0, 1)
         assert archive.access_logs.undetailed_hours(Window(NOON, NOON + 3 * 3600)) == (2, 3)
 
@@ -120,7 +132,7 @@ def test_examples_are_stored_with_their_times(tmp_path: Path) -> None:
     with open_archive(tmp_path) as archive:
         archive.access_logs.save_counts([counted_file("a", 0, 5)], log_counts(0, 3, slow_ms=1500))
         examples = archive.access_logs.examples(Window(NOON, NOON + 120))
-        assert examples.schema == EXAMPLES
+        assert examples.cast(EXAMPLES).num_rows == 1
         assert [(row["path"], row["latency_ms"]) for row in examples.to_pylist()] == [("/photos/8812", 1500)]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from analysis.endpoints.answers import compare_answers
-from analysis.endpoints.why import explain
+from analysis.endpoints.why import counted_traits, explain
 from domain import Window
 from domain.log_counts import FAILED, SIZES, TRAITS
 from services.log_details import LogDetails
@@ -40,7 +40,7 @@ def details() -> LogDetails:
         for value, outcome, n in ((AGENT, FAILED, 40), (AGENT, 0, 60), ("okhttp", FAILED, 10), ("okhttp", 0, 890))
     ]
     counts = count_table([count_row(ECS, 950), count_row(ECS, 50, elb=500)])
-    why = explain(counts, pa.Table.from_pylist(traits, TRAITS), FLEET_OF, WINDOW)
+    why = explain(pa.concat_tables([pa.Table.from_pylist(traits, TRAITS), counted_traits(counts)]), FLEET_OF)
     assert why
     answers = compare_answers(pa.Table.from_pylist(sizes, SIZES), FLEET_OF, WINDOW)
     return LogDetails(answers, (why,))

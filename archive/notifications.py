@@ -72,7 +72,7 @@ class NotificationStore:
     # ---- what was announced
 
     def start(self, now: int) -> int:
-        """Since when changes are announced (epoch seconds): the first call, of any process, says now."""
+        """Since when changes are announced (epoch seconds): the time of the first call of any process."""
         if known := self.announced().get(_BASELINE):
             return known.since_s
         with self._database.writing() as connection:
@@ -114,7 +114,7 @@ class NotificationStore:
     def claim_next(self, channel: str, *, claim_s: int, now: int) -> Claim | None:
         """The oldest message of a channel if it is due and no other process sends it; that process has `claim_s` seconds.
 
-        A claim that expired was that of a process which ended: whether it had sent the message is unknown. Messages older than MAX_AGE_S are given up.
+        A claim that expired was of a process that ended: whether it sent the message is unknown. Messages older than MAX_AGE_S are given up.
         """
         table = schema.notification
         if not self._database.read(lambda connection, _id: connection.scalar(select(self._waits(channel)))):
@@ -134,7 +134,7 @@ class NotificationStore:
             return claim
 
     def finish(self, claim: Claim, outcome: Literal["sent", "refused"], problem: Problem | None, *, now: int) -> bool:
-        """Ends a claim for good; False if it had expired and another process has the message."""
+        """Ends a claim for good; False if it expired and another process has the message."""
         with self._database.writing() as connection:
             return self._close(connection, self._claimed(claim), now=now, outcome=outcome, problem=problem)
 
@@ -220,7 +220,7 @@ class NotificationStore:
 
 
 def _database_time(connection: Connection, now: int) -> int:
-    """What the processes that share the database agree on: the clock of a PostgreSQL server, or that of the machine (`now`)."""
+    """The one clock of all processes that share the database: that of a PostgreSQL server, or that of the machine (`now`)."""
     if connection.dialect.name == "postgresql":
         return int(connection.scalar(select(func.extract("epoch", func.clock_timestamp()))) or now)
     return now

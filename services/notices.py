@@ -1,4 +1,4 @@
-"""What is known of a migration now, as values whose changes are announced, and the notice of each change."""
+"""The present values of a migration whose changes are announced, and the notice of each change."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -11,6 +11,7 @@ from archive import Archive, ArchiveError
 from channels.base import Delivery, Notice
 from channels.mackerel import MackerelWriter
 from domain import Migration
+from messages.notifications import MAY_BE_REPEATED
 from services import notifications
 from services.notices import NotifyTarget
 from services.notifications import MAX_RETRY_S, Notifier, announce_changes, post_metrics, retry_in_s, send_next
@@ -322,3 +323,7 @@ def test_the_thread_of_mackerel_posts_metrics(archive: Archive, monkeypatch: pyt
             notified = target_of(archive, migration)
             Notifier(lambda notified=notified: [notified], lambda: at(0)).send_all("mackerel_annotations")  # type: ignore[misc]
             assert bool(server.metrics) == has_metrics
+
+
+def test_the_documentation_has_the_sentence_of_a_repeat() -> None:
+    assert f'"{MAY_BE_REPEATED}"' in Path("docs/notifications.md").read_text(encoding="utf-8")

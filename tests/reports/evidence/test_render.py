@@ -33,6 +33,7 @@ from reports.evidence.render import (
 )
 from reports.judgement_json import evaluation_json
 from services.endpoints import EndpointsView
+from services.log_details import LogDetails
 from tests.factories.config import BLUE, CONFIG_PATH, config_with, make_migration
 from tests.factories.config_issues import own_table
 from tests.factories.evidence import (
@@ -47,6 +48,7 @@ from tests.factories.evidence import (
 )
 from tests.factories.frames import START, tidy_frame, window
 from tests.factories.log_counts import FLEET_OF, busy_route, count_table, first_minutes
+from tests.factories.log_details import AGENT, ROUTE, log_details
 from tests.factories.sign_offs import make_sign_off
 
 MEMBERS = ["evidence.html", "data.csv", "data.parquet", "judgement.json", "sign_offs.json", "manifest.json"]
@@ -354,6 +356,24 @@ def test_routes_are_listed_if_logs_were_counted() -> None:
     assert "2 routes in the access logs of 2h (115,200 lines): 1 regression, 1 inconclusive." in text
     assert "▲ regression error rate +" in text and MALICIOUS_TEXT in text
     assert "No access logs processed" not in text
+
+
+def test_answers_that_differ_and_where_to_look_first_are_below_the_routes() -> None:
+    details = replace(log_details(), undetailed_hours=2, hours=24)
+    case = replace(make_evidence(), endpoints=endpoints_view("/a"), details=details)
+    page = ParsedPage(evidence_files(case, made_at=MADE_AT)["evidence.html"].decode())
+    assert f"{ROUTE} Size of GET 200: 12.0 kB on ECS, 24.0 kB on EC2 (−50.0%)" in page.text
+    assert "Look here first: 50 failed of 1,000 requests on ECS" in page.text
+    assert f"user agent {AGENT}: 80.0% (40) of these, 10.0% of all" in page.text
+    assert "A hint where to look, not a cause." in page.text
+    assert "2 of 24 hours were counted before this was recorded" in page.text
+    assert "script" not in page.elements
+    equal = replace(case, details=LogDetails())
+    text = ParsedPage(evidence_files(equal, made_at=MADE_AT)["evidence.html"].decode()).text
+    assert "No difference in size, status or protocol beyond the margins." in text
+    assert "Look here first" not in text
+    unknown = ParsedPage(evidence_files(replace(case, details=None), made_at=MADE_AT)["evidence.html"].decode()).text
+    assert "What was answered" not in unknown
 
 
 def test_without_logs_a_note_says_so() -> None:

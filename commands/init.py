@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,12 +16,15 @@ from analysis.setup.proposal import Choice, DecisionKey, DiscoveryFailure, Propo
 from commands.shared.output import echo, echo_text, plain, problem_lines
 from commands.shared.styles import FAINT
 from domain import ConfigurationError
+from domain.infrastructure import InfrastructureHints
 from messages import evidence
 from messages import setup as text
 from messages.errors.config import format_config_issue
+from messages.errors.infrastructure import format_infrastructure_issue
+from messages.errors.sources import Message
 from reports.judgement_json import problem_json
 from services.setup.migration_toml import migration_toml, parse_toml
-from services.setup.reading import read_inventory
+from services.setup.reading import read_hints, read_inventory
 from sources.aws.client import available_regions, default_region
 from sources.aws.inventory import AwsReading
 from sources.base import Problem
@@ -37,6 +41,11 @@ def init(
     mackerel_service: Annotated[str | None, typer.Option(metavar="NAME", help=str(text.MACKEREL_HELP))] = None,
     region: Annotated[str, typer.Option(help=str(text.REGION_HELP))] = "",
     profile: Annotated[str, typer.Option(help=str(text.PROFILE_HELP))] = "",
+    ecspresso: Annotated[list[Path] | None, typer.Option(metavar="FILE", help=str(text.ECSPRESSO_HELP))] = None,
+    tfstate: Annotated[list[str] | None, typer.Option(metavar="LOCATION", help=str(text.TFSTATE_HELP))] = None,
+    cloudformation: Annotated[
+        list[str] | None, typer.Option(metavar="STACK", help=str(text.CLOUDFORMATION_HELP))
+    ] = None,
     output: Annotated[Path, typer.Option(metavar="FILE", help=str(text.OUTPUT_HELP))] = Path("migration.toml"),
     yes: Annotated[bool, typer.Option("--yes", help=str(text.YES_HELP))] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=str(text.OVERWRITE_HELP))] = False,
@@ -55,17 +64,24 @@ def init(
     if mackerel_service is not None:
         answers["mackerel_service"] = (mackerel_service,) if mackerel_service else ()
     asks = not yes and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    region = region or default_region(profile) or (_ask_region() if asks else "")
+    files = read_hints(
+        region, profile, ecspresso=ecspresso or (), tfstate=tfstate or (), cloudformation=cloudformation or ()
+    )
+    for issue in files.issues:
+        _print_error(format_infrastructure_issue(issue))
+    region = region or files.hints.region or default_region(profile) or (_ask_region() if asks else "")
     if not region:
         _exit(str(text.NO_REGION), EXIT_USAGE)
     reading = read_inventory(
         region,
         profile=profile,
         load_balancer=load_balancer,
+        hints=files.hints,
         on_progress=lambda source: echo_text(text.reading(source), err=True),
     )
+    reading = replace(reading, problems=(*files.problems, *reading.problems))
     try:
-        proposal = _propose(reading, answers, profile, choose=_chooser(asks=asks, yes=yes))
+        proposal = _propose(reading, files.hints, answers, profile, choose=_chooser(asks=asks, yes=yes))
     except DiscoveryFailure as failure:
         _exit_with_failure(failure, reading, as_json=as_json)
     toml = migration_toml(proposal)
@@ -82,10 +98,15 @@ def init(
 
 
 def _propose(
-    reading: AwsReading, answers: _Answers, profile: str, *, choose: Callable[[Choice], tuple[str, ...]]
+    reading: AwsReading,
+    hints: InfrastructureHints,
+    answers: _Answers,
+    profile: str,
+    *,
+    choose: Callable[[Choice], tuple[str, ...]],
 ) -> Proposal:
     """The proposal without open choices. Raises DiscoveryFailure if there is none."""
-    while choice := (proposal := propose(reading.inventory, answers=answers, profile=profile)).open_choice:
+    while choice := (proposal := propose(reading.inventory, hints, answers, profile=profile)).open_choice:
         answers = {**answers, choice.key: choose(choice)}
     return proposal
 
@@ -147,6 +168,10 @@ def _write(path: Path, toml: str, *, overwrite: bool) -> None:
         _exit(text.exists(str(path)))
     except OSError as error:
         _exit(evidence.not_written(str(path), error.strerror or str(error)))
+
+
+def _print_error(message: Message) -> None:
+    echo_text(f"{message.title}: {message.text}\n→ {message.next_step}  {message.anchor}", err=True)
 
 
 def _exit(sentence: str, code: int = EXIT_FAILED) -> NoReturn:

@@ -40,6 +40,7 @@ COMMAND = command_help(
     examples="""
         cli.py init
         cli.py init --load-balancer photo --yes
+        cli.py init --ecspresso ecspresso.yml --tfstate s3://photo-tfstate/terraform.tfstate
         cli.py init --json | jq -r .toml
         cli.py init --output staging.toml && cli.py doctor --config staging.toml
     """,
@@ -51,6 +52,9 @@ ECS_HELP = lazy("Name or ARN of a target group of the new fleet. May be repeated
 MACKEREL_HELP = lazy('Mackerel service whose alerts and annotations are drawn; "" for none.')
 REGION_HELP = lazy("AWS region. Default: that of the environment or the profile.")
 PROFILE_HELP = lazy("Profile of ~/.aws/config. Default: boto3's own choice.")
+ECSPRESSO_HELP = lazy("Configuration of ecspresso to start from. May be repeated.")
+TFSTATE_HELP = lazy("Terraform state to start from: a file, s3:// or https://. May be repeated.")
+CLOUDFORMATION_HELP = lazy("CloudFormation stack to start from. May be repeated.")
 OUTPUT_HELP = lazy("The file to write; - prints it.")
 YES_HELP = lazy("Accept what is preselected instead of asking.")
 OVERWRITE_HELP = lazy("Overwrite an existing file.")

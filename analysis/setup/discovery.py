@@ -16,9 +16,10 @@ from analysis.setup.proposal import (
 )
 from domain import Arn
 from domain.infrastructure import InfrastructureHints
-from domain.inventory import FoundLoadBalancer, FoundTargetGroup, Inventory
+from domain.inventory import FoundLoadBalancer, FoundService, FoundTargetGroup, Inventory
 from domain.traffic import LISTENER_ORDER, Rule, unreachable_rules
 
+_HINTED = 10  # added to the grade of what a file names
 _ECS_WORDS, _EC2_WORDS = ("ecs", "fargate", "green", "new"), ("ec2", "asg", "old", "legacy")
 
 
@@ -105,26 +106,36 @@ class _Discovery:
         if not found:
             raise DiscoveryFailure("no_load_balancer")
         graded = [
-            (grade, Option((balancer.arn,), balancer.name, (reason,)))
+            (grade, Option((balancer.arn,), balancer.name, reasons))
             for balancer in found
-            for grade, reason in (self._grade(balancer),)
+            for grade, reasons in (self._grade(balancer),)
             if len(found) == 1 or grade >= 0
         ]
         if not graded:
             raise DiscoveryFailure("one_target_group", given=", ".join(balancer.name for balancer in found[:3]))
         return graded
 
-    def _grade(self, balancer: FoundLoadBalancer) -> tuple[int, Reason]:
+    def _grade(self, balancer: FoundLoadBalancer) -> tuple[int, tuple[Reason, ...]]:
+        """How well it qualifies; below 0 if it has fewer than two target groups. One that is named in a file is better than any other."""
         groups = self._groups_of(balancer, None)
-        if balancer.arn in self._hints.load_balancer_arns or self._is_hinted(group.arn for group in groups):
-            return 5, self._hint_reason()
+        grade, reason = self._grade_of_groups(balancer, groups)
+        services = [self._service_of[group.arn] for group in groups if group.arn in self._service_of]
+        is_hinted = (
+            balancer.arn in self._hints.load_balancer_arns
+            or self._is_hinted(group.arn for group in groups)
+            or any(map(self._is_hinted_service, services))
+        )
+        if is_hinted and grade >= 0:
+            return grade + _HINTED, (reason, self._hint_reason())
+        return grade, (reason,)
+
+    def _grade_of_groups(self, balancer: FoundLoadBalancer, groups: Sequence[FoundTargetGroup]) -> tuple[int, Reason]:
+        splits = self._splits(balancer)
         if len(self._inventory.load_balancers) == 1:
             return 4, Reason("only_load_balancer")
-        sides = [
-            {self._service_of.get(share.arn) is not None for share in rule.shares} for rule in self._splits(balancer)
-        ]
-        if sides:
-            names = comma(share.target_group for share in self._splits(balancer)[0].shares)
+        if splits:
+            names = comma(share.target_group for share in splits[0].shares)
+            sides = [{share.arn in self._service_of for share in rule.shares} for rule in splits]
             return (3 if {True, False} in sides else 2), Reason("splits", (("groups", names),))
         if {True, False} <= {group.arn in self._service_of for group in groups}:
             return 1, Reason("has_both_sides")
@@ -151,7 +162,7 @@ class _Discovery:
             reasons.append(Reason("conditional" if rule.is_conditional else "unconditional"))
             grade = 1 if rule.is_conditional else 2
             if rule.arn in self._hints.listener_rule_arns:
-                grade, reasons = 3, [*reasons, self._hint_reason()]
+                grade, reasons = grade + _HINTED, [*reasons, self._hint_reason()]
             elif len(rules) == 1:
                 reasons.append(Reason("only_rule"))
             graded.append((grade, Option((rule.arn,), rule_label(rule), tuple(reasons))))
@@ -196,9 +207,9 @@ class _Discovery:
                     of_service += [group for group in pair if group.arn not in taken]
                     reasons += [Reason("pair", (("group", deployed.name),))] if pair else []
             taken |= {group.arn for group in of_service}
-            grade = (
-                4 if self._is_hinted(group.arn for group in of_service) or service.name in self._hints.services else 3
-            )
+            grade = 3
+            if self._is_hinted_service(service):
+                grade, reasons = grade + _HINTED, [*reasons, self._hint_reason()]
             graded.append((grade, _groups_option(of_service, *reasons)))
         has_service = bool(graded)
         for group in by_name:
@@ -281,6 +292,9 @@ class _Discovery:
 
     def _is_hinted(self, arns: Iterable[str]) -> bool:
         return not set(self._hints.target_group_arns).isdisjoint(arns)
+
+    def _is_hinted_service(self, service: FoundService) -> bool:
+        return service.name in self._hints.services or service.name.split("/")[-1] in self._hints.services
 
     def _hint_reason(self) -> Reason:
         return Reason("hinted", (("origins", comma(self._hints.origins)),))

@@ -1,16 +1,30 @@
 """Reads AWS and Mackerel by the credentials at hand, for the command and for the page."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from domain.infrastructure import InfrastructureHints
 from domain.inventory import Inventory
-from sources.aws.client import AwsAccess
+from sources.aws.client import AwsAccess, default_region
 from sources.aws.inventory import AwsReading, read_aws_inventory
+from sources.infrastructure.base import HintsResult
+from sources.infrastructure.reader import read_infrastructure
 from sources.mackerel.client import MackerelApi
 from sources.mackerel.inventory import read_mackerel_inventory
+
+
+def read_hints(
+    region: str, profile: str, *, ecspresso: Sequence[Path], tfstate: Sequence[str], cloudformation: Sequence[str]
+) -> HintsResult:
+    """What the files, states and stacks name. `region`: of S3 and of the stacks; "": that of the files, else of the environment."""
+    files = read_infrastructure(AwsAccess(region, profile), ecspresso=ecspresso, tfstate=tfstate)
+    if not cloudformation:
+        return files
+    of_stacks = AwsAccess(region or files.hints.region or default_region(profile), profile)
+    return files.merge(read_infrastructure(of_stacks, cloudformation=cloudformation))
 
 
 def read_inventory(

@@ -1,5 +1,6 @@
 """`init` on loopback: what it finds, asks, prints and writes; and that `doctor` passes on the file."""
 
+import json
 import os
 import pty
 import select
@@ -209,6 +210,45 @@ def test_what_is_ambiguous_without_a_terminal_lists_the_candidates_and_the_optio
     assert load(folder / "migration.toml").fleets.canary.ecs_service == "photo/old"
     assert run("init", "--yes", "--output", "yes.toml").exit_code == 0
     assert load(folder / "yes.toml").fleets.canary.ecs_service == "photo/web"
+
+
+def test_an_ecspresso_configuration_decides_between_candidates(folder: Path, services: FakeServices) -> None:
+    two_equal_services(services)
+    (folder / "ecspresso.yml").write_text("region: ap-northeast-1\ncluster: photo\nservice: old\n", encoding="utf-8")
+    result = run("init", "--ecspresso", "ecspresso.yml")
+    assert result.exit_code == 0
+    assert "named in ecspresso.yml" in result.stdout
+    assert load(folder / "migration.toml").fleets.canary.ecs_service == "photo/old"
+
+
+def test_a_state_names_the_region_and_the_load_balancer(
+    folder: Path, services: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
+    attributes = {"arn": services.elbv2.load_balancer, "name": "photo"}
+    resource = {
+        "mode": "managed",
+        "type": "aws_lb",
+        "name": "photo",
+        "provider": 'provider["registry.terraform.io/hashicorp/aws"]',
+        "instances": [{"schema_version": 0, "attributes": attributes}],
+    }
+    state = {"version": 4, "terraform_version": "1.9.8", "serial": 1, "lineage": "x", "outputs": {}}
+    (folder / "photo.tfstate").write_text(json.dumps(state | {"resources": [resource]}), encoding="utf-8")
+    result = run("init", "--tfstate", "photo.tfstate")
+    assert result.exit_code == 0, result.stderr
+    assert "named in photo.tfstate" in result.stdout
+    migration = load(folder / "migration.toml")
+    assert migration.aws and migration.aws.region == "ap-northeast-1"
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_goes_on(folder: Path) -> None:
+    result = run("init", "--ecspresso", "none.yml", "--tfstate", "none.tfstate")
+    assert result.exit_code == 0
+    assert [line.partition(":")[0] for line in lines(result.stderr) if "none." in line] == ["none.yml", "none.tfstate"]
+    assert result.stderr.count("docs/init.md#what-could-not-be-read") == 2
 
 
 def test_an_option_that_names_nothing_lists_what_was_found(folder: Path) -> None:

@@ -194,7 +194,25 @@ class TestSeveralLoadBalancers:
         hints = InfrastructureHints(load_balancer_arns=(balancer_arn("admin"),), origins=("terraform.tfstate",))
         proposal = propose(self.inventory(), hints)
         assert proposal.load_balancer.name == "admin"
-        assert proposal.load_balancer_reasons[0].params == (("origins", "terraform.tfstate"),)
+        assert proposal.load_balancer_reasons[-1].params == (("origins", "terraform.tfstate"),)
+
+    @pytest.mark.parametrize("service_name", ["photo/web", "web"])
+    def test_among_all_that_a_state_names_the_one_that_splits_is_chosen(self, service_name: str) -> None:
+        hints = InfrastructureHints(
+            load_balancer_arns=(balancer_arn("admin"), balancer_arn("photo")), services=(service_name,)
+        )
+        proposal = propose(self.inventory(), hints)
+        assert (proposal.load_balancer.name, proposal.open_choice) == ("photo", None)
+
+    def test_a_rule_that_is_hinted_is_chosen(self) -> None:
+        path = Condition("path-pattern", "", ("/api/*",))
+        rules = (
+            rule({"photo-ec2": 50, "photo-ecs": 50}, number=5, conditions=(path,)),
+            rule({"photo-ec2": 90, "photo-ecs": 10}),
+        )
+        hints = InfrastructureHints(listener_rule_arns=(rules[0].arn,), origins=("a",))
+        proposal = propose(photo_inventory(rules=rules), hints)
+        assert (proposal.rule, proposal.open_choice) == (rules[0], None)
 
     def test_one_with_a_single_target_group_is_no_candidate(self) -> None:
         groups = (group("admin-a", of="admin"), group("photo-ec2", "instance"), group("photo-ecs"))

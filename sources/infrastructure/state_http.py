@@ -18,12 +18,17 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _KINDS: dict[int, ProblemKind] = {401: "denied", 403: "denied", 404: "not_found", 429: "throttled"}
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, so that requests neither follows a redirect nor reads its body."""
+
+
 class StateSession:
     """GET requests to one server, with its `authorization` header; "" without."""
 
     def __init__(self, base_url: str, authorization: str = "") -> None:
         self._origin, self._authorization = _origin(base_url), authorization
-        self._session = requests.Session()
+        self._session = _Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, LimitedAdapter(max_retries=0))
 
@@ -40,9 +45,9 @@ class StateSession:
             with reply:
                 if reply.status_code not in _REDIRECTS or not reply.headers.get("Location"):
                     raise http_error(_kind(reply.status_code), first, f"HTTP {reply.status_code}")
-                target = urljoin(url, reply.headers["Location"])
-            if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-                raise http_error("bad_reply", first, "a redirect without TLS")
+                target = redirect_target(url, reply.headers["Location"])
+            if target is None:
+                raise http_error("bad_reply", first, "an invalid redirect")
             url = target
         raise http_error("bad_reply", first, f"more than {MAX_REDIRECTS} redirects")
 
@@ -54,9 +59,19 @@ class StateSession:
             return request
 
         try:
-            return self._session.get(url, auth=authorize, stream=True, allow_redirects=False, timeout=TIMEOUT_S)
+            return self._session.get(url, auth=authorize, stream=True, timeout=TIMEOUT_S)
         except (requests.RequestException, ValueError) as error:  # ValueError: of a URL that urllib3 rejects
             raise http_error(_kind_of_exception(error), url) from None
+
+
+def redirect_target(url: str, location: str) -> str | None:
+    """The URL of a Location header, None if it is no HTTP, or if it leaves TLS."""
+    try:
+        target = urljoin(url, location)
+        schemes = urlsplit(url).scheme, urlsplit(target).scheme
+    except ValueError:
+        return None
+    return target if schemes in (("https", "https"), ("http", "http"), ("http", "https")) else None
 
 
 def read_chunks(reply: requests.Response, url: str) -> Generator[bytes, None, None]:

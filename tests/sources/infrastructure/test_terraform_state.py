@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.infrastructure import InfrastructureHints
@@ -234,6 +234,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(members=st.dictionaries(st.text(), JSON), size=st.integers(1, 50))
 def test_an_object_is_read_as_json_reads_it(members: dict[str, Any], size: int) -> None:
     content = json.dumps(members, ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -61,6 +61,13 @@ def batches(
     raise typer.Exit(code)
 
 
+def read_jobs(migration: Migration, window: Window, now: datetime) -> tuple[BatchView | None, tuple[Problem, ...]]:
+    """The jobs of a window after fetching what is missing; None without [batches] or their source. Raises ArchiveError."""
+    if migration.batches is None or not startup.open_sources(migration).batches:
+        return None, ()
+    return poll_and_read(migration, migration.batches, window, now)
+
+
 def poll_and_read(
     migration: Migration, settings: Batches, window: Window, now: datetime
 ) -> tuple[BatchView, tuple[Problem, ...]]:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from analysis.deployments.drain import Drain, Obstacle, OldGroup
-from commands.batches import poll_and_read
+from commands.batches import read_jobs
 from commands.shared import startup
 from commands.shared.context import open_context
 from commands.shared.fitting_table import FittingTable
@@ -21,7 +21,6 @@ from domain.series import is_request_count
 from messages import deployments
 from messages import drain as text
 from reports.judgement_json import iso_time, migration_json, pick, problems_json
-from services.batches import BatchView
 from services.drain import BATCH_HISTORY_MINUTES, drain_window, read_callers, read_drain
 from services.evaluation import EXIT_UNAVAILABLE
 from sources.access_logs.callers import Callers
@@ -46,7 +45,7 @@ def drain(
         filled = archive.metrics.fill(window, metrics, now=now, series_filter=is_request_count)
         if filled.archive_problem:
             raise filled.archive_problem.as_error()
-        batches, problems = _read_batches(context.migration, now)
+        batches, problems = read_jobs(context.migration, Window.last(BATCH_HISTORY_MINUTES, now=now), now)
         state = read_drain(archive, context.migration, metrics.name, batches, now=now)
         callers = read_callers(context.sources.logs, archive, state)
         problems = (
@@ -62,13 +61,6 @@ def drain(
         echo(drain_table(migration, state, callers, problems, now=now))
         echo_text(commands_text(state))
     raise typer.Exit(EXIT_CODES[state.verdict])
-
-
-def _read_batches(migration: Migration, now: datetime) -> tuple[BatchView | None, tuple[Problem, ...]]:
-    """The jobs of the last week after fetching what is missing; None without [batches]. Raises ArchiveError."""
-    if migration.batches is None:
-        return None, ()
-    return poll_and_read(migration, migration.batches, Window.last(BATCH_HISTORY_MINUTES, now=now), now)
 
 
 def drain_json(

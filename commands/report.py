@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from commands.batches import read_jobs
 from commands.judge import exit_with_evaluation
 from commands.shared import startup
 from commands.shared.context import open_context
@@ -48,7 +49,10 @@ def report(
         echo_text(text.reading(states.source_name(context.metrics.name)), err=True)
         data = context.judgement_input(minutes, phase)
         metrics = context.metrics
-        bundle = collect_evidence(context.archive, context.migration, metrics.name, data, fetch_from=metrics)
+        batches, _problems = read_jobs(context.migration, data.result.window, startup.now())
+        bundle = collect_evidence(
+            context.archive, context.migration, metrics.name, data, batches=batches, fetch_from=metrics
+        )
     if bundle.evaluation.unavailable:
         exit_with_evaluation(bundle.evaluation, as_json=as_json)
     with in_language(language):

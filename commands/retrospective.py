@@ -25,7 +25,8 @@ def retrospective(
     language: ReportLanguage = None,
 ) -> None:
     with open_context(config, demo, migration_name, source, as_json=as_json, exit_code=EXIT_UNAVAILABLE) as context:
-        report = build_report(context.archive, context.migration, context.metrics.name, now=startup.now())
+        source_name, read_runs = context.metrics.name, context.archived_batches
+        report = build_report(context.archive, context.migration, source_name, read_runs=read_runs, now=startup.now())
     if report is None:
         echo_text(str(text.EMPTY), err=True)
         raise typer.Exit(EXIT_UNAVAILABLE)

@@ -52,7 +52,10 @@ class SideResult:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """`ts`: epoch seconds of its start. `ignored`: the features that vary within one fleet, and are not compared: the rules that it proposes itself."""
+    """`ts`: epoch seconds of its start. `ignored`: the features that vary within one fleet, and are not compared: the rules that it proposes itself.
+
+    `header`: the configured one; "": that of the rule.
+    """
 
     key: str
     ts: int
@@ -66,3 +69,4 @@ class ProbeResult:
     sides: tuple[SideResult, ...] = ()
     differences: tuple[Difference, ...] = ()
     ignored: tuple[str, ...] = ()
+    header: str = ""

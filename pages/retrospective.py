@@ -18,11 +18,14 @@ from reports.templating import render as render_html
 from services.retrospective import EvaluationsByWindow, MigrationOutline, read_outline
 from ui import events, layout
 from ui.app_context import AppContext, get_app_context
+from ui.batches.handover import handover_section
+from ui.batches.view import batches_in
 from ui.chart_note import chart_note_form, choose_note_time
 from ui.components import heartbeat, overlay_chart, page_actions
 from ui.controls import follow_link, leave_range_button, query_param, query_params, set_range, source_control
 from ui.drain import drain_section
 from ui.language import fragment
+from ui.live.probe import probe_results
 from ui.retrospective.download import csv_button, report_button
 from ui.retrospective.notes import notes_section
 from ui.retrospective.phases import phases_section
@@ -98,6 +101,9 @@ def _results(app: AppContext, outline: MigrationOutline, window: Window, now: da
     phases_section(app, retrospective, evaluations, tiles)
     st.html(impact_list(app.migration, retrospective, now=now))
     st.html(before_after_table(app.migration, retrospective, now=now))
+    if batches := batches_in(app, outline.window, "retrospective"):
+        handover_section(app.migration, batches.jobs, now)
+    probe_results(app, now=now)
     drain_section(app, outline.source, now=now)
     steps_section(app, now=now)
     notes_section(app, outline, now=now)

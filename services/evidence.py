@@ -12,12 +12,14 @@ from archive import Archive, ArchiveError
 from domain import Event, FleetName, Migration, Series, Window, assemble, epoch_s
 from domain.frame import LABEL_COLUMNS
 from domain.sign_offs import Ledger
+from services.batches import BatchView
 from services.endpoints import EndpointsView
 from services.evaluation import Evaluation, JudgementInput, evaluate
 from services.freshness import final_until
 from services.log_details import FAILED_ONLY, LogDetails, log_details, regressed_kinds
 from services.parity import judge_result
 from services.phases import judged_phase
+from services.probing import ProbesWithResults, latest_results
 from services.queries import Query, source_queries
 from services.window_latency import phase_latency
 from sources.base import MetricSource
@@ -32,7 +34,8 @@ class EvidenceBundle:
 
     `rows`: the final rows of the window, sorted by SORT_COLUMNS; `unread`: rows without a value, for counts that could not be read;
     `trace`: analysis.TRACE_COLUMNS; `grid`: the same data by minute. `window_latency`, `endpoints` and
-    their `details` are None if unknown. `ledger`: all sign-offs of the migration.
+    their `details` are None if unknown. `ledger`: all sign-offs of the migration. `probes`: each configured probe with its newest result at the end
+    of the window, or now if it is not over; `batches`: their runs in the window, None without [batches].
     """
 
     migration: Migration
@@ -48,6 +51,8 @@ class EvidenceBundle:
     endpoints: EndpointsView | None = None
     details: LogDetails | None = None
     ledger: Ledger = field(default_factory=Ledger)
+    probes: ProbesWithResults = ()
+    batches: BatchView | None = None
 
 
 def collect_evidence(
@@ -56,12 +61,13 @@ def collect_evidence(
     source: str,
     data: JudgementInput,
     *,
+    batches: BatchView | None = None,
     fetch_from: MetricSource | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> EvidenceBundle:
     """The bundle with everything that the archive has about the window of `data`. `fetch_from`: fetches the latency of the window first.
 
-    After an ArchiveError, events, latency and sign-offs are left out; `data.result` has the problem.
+    After an ArchiveError, events, latency, sign-offs and probes are left out; `data.result` has the problem.
     `checkpoint` may raise to give up.
     """
     window = data.result.window
@@ -74,6 +80,8 @@ def collect_evidence(
             window_latency=phase_latency(archive, migration, phase, fetch_from or source, now=data.now),
             details=_details(archive, migration, data.endpoints),
             ledger=archive.sign_offs.read(),
+            probes=latest_results(archive, migration, now=window.ends_at if bundle.evaluation.is_over else data.now),
+            batches=batches,
         )
     except ArchiveError:
         return bundle

@@ -94,7 +94,7 @@ def run_probe(
     probe, key = plan.probe, uuid4().hex
     facts = (key, now, probe.method, probe.path, plan.host, probe.expect, probe.requests)
     if plan.refusal or plan.rules is None:
-        return ProbeResult(*facts, "refused", plan.refusal or "no_traffic")
+        return ProbeResult(*facts, "refused", plan.refusal or "no_traffic", header=probe.header)
     answers: dict[FleetName, list[Answer]] = {fleet: [] for fleet in FLEETS}
     total = probe.requests * len(FLEETS)
     for done, fleet in enumerate(_order(probe.requests, random.Random(key))):
@@ -103,7 +103,8 @@ def run_probe(
     on_progress(total, total)
     differences, ignored = compare(answers["baseline"], answers["canary"], plan.host)
     sides = tuple(side_result(fleet, plan.rules[fleet].header, answers[fleet]) for fleet in FLEETS)
-    return ProbeResult(*facts, state_of(sides, differences, probe.expect), "", sides, differences, ignored)
+    state = state_of(sides, differences, probe.expect)
+    return ProbeResult(*facts, state, "", sides, differences, ignored, probe.header)
 
 
 def _order(requests: int, generator: random.Random) -> Iterator[FleetName]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from archive import Archive, ArchiveError
 from domain import Clock, Migration, Window, utc_now
+from domain.config.probe import Probe
 from domain.probe import ProbeResult
 from domain.window import DAY_S, MINUTE_S
 from services.probe import Plan, Resolve, Sender, plan_probe, run_probe
@@ -79,14 +80,22 @@ def run_probes(
     return tuple(results)
 
 
-def latest_results(archive: Archive, migration: Migration, *, now: datetime) -> tuple[ProbeResult, ...]:
-    """The newest result of each configured probe, in the order of the configuration. Raises ArchiveError."""
+ProbesWithResults = tuple[tuple[Probe, ProbeResult | None], ...]
+
+
+def latest_results(archive: Archive, migration: Migration, *, now: datetime) -> ProbesWithResults:
+    """Each configured probe with its newest result up to `now`, None without one. Raises ArchiveError."""
+    if not migration.probe:
+        return ()
     end = int(now.timestamp()) // MINUTE_S * MINUTE_S + MINUTE_S
-    newest = {
-        (result.method, result.path): result for result in archive.observations.probes(Window(end - HISTORY_S, end))
-    }
-    found = (newest.get((probe.method, probe.path)) for probe in migration.probe)
-    return tuple(result for result in found if result)
+    newest_first = archive.observations.probes(Window(end - HISTORY_S, end))[::-1]
+    return tuple((probe, next((r for r in newest_first if _is_of(r, probe)), None)) for probe in migration.probe)
+
+
+def _is_of(result: ProbeResult, probe: Probe) -> bool:
+    """The host of a result is the one that was sent: that of the rule if none is configured."""
+    is_same = (result.method, result.path, result.header) == (probe.method, probe.path, probe.header)
+    return is_same and result.host == (probe.host.lower() or result.host)
 
 
 class ProbeRunner:

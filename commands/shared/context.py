@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from analysis.parity.context import JudgeContext
-from archive import Archive, ArchiveError, MetricsResult, SourceState
+from archive import Archive, ArchiveError, BatchArchive, MetricsResult, SourceState
 from collector.access_log_ingest import IngestProgress, routes_state
 from collector.access_log_worker import AccessLogWorker
 from collector.collector import Collector, CollectorConfig
@@ -23,6 +23,7 @@ from domain.decision import RoutesState
 from domain.window import MINUTE_S
 from messages import cli as text
 from services.alarms import AlarmStatus, alarm_window, read_alarms
+from services.batches import BatchView, read_batches
 from services.criteria import fetch_criteria, with_criteria
 from services.decision import Circumstances
 from services.endpoints import judge_logs, log_window
@@ -68,6 +69,14 @@ class CommandContext:
     def problems_where(self, predicate: Callable[[SourceState], bool]) -> tuple[Problem, ...]:
         """The current problems of the selected sources. Raises ArchiveError."""
         return tuple(chain.from_iterable(state.problems for state in filter(predicate, self.collector.source_states())))
+
+    def archived_batches(self, window: Window) -> BatchView | None:
+        """The runs of batches in a window; None without [batches] or their source. Raises ArchiveError."""
+        migration, names = self.migration, [source.name for source in self.sources.batches]
+        if migration.batches is None or not names:
+            return None
+        with BatchArchive.open(migration.archive, migration, clock=startup.now) as archive:
+            return read_batches(archive, migration.batches, names, window)
 
     def alarms(self, now: datetime) -> AlarmStatus | None:
         """The alarms of now, after their data was fetched; None if the archive cannot be read."""

@@ -38,7 +38,9 @@ from reports.evidence.manifest import (
 )
 from reports.evidence.window_latency import LatencyTable, labelled_groups, latency_note, latency_table
 from reports.formats import creation_time, local_minute, slug
+from reports.handover import handover_rows
 from reports.judgement_json import counts_sentence, evaluation_json, incident_rows
+from reports.probes import probe_rows
 from reports.sign_offs import phase_window, sign_off_rows
 from reports.templating import environment
 from services.evidence import SORT_COLUMNS, EvidenceBundle
@@ -126,6 +128,8 @@ def evidence_page(bundle: EvidenceBundle, data: Mapping[str, bytes], *, made_at:
         excluded=[
             (verdicts.metric(result.criterion), parity.excluded_minutes(result)) for result in judgement.criteria
         ],
+        probes=probe_rows(migration, bundle.probes),
+        handover=handover_rows(migration, bundle.batches.jobs if bundle.batches else (), made_at),
         fleets=[(fleet, migration.fleets[fleet]) for fleet in FLEETS],
         events=[(local_minute(migration, event.ts), event) for event in bundle.events],
         checksums=[(name, len(content), sha256(content)) for name, content in data.items()],

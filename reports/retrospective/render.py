@@ -1,5 +1,6 @@
 """The retrospective as one self-contained page, and as JSON."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,10 +12,11 @@ from charts.base.events import EVENT_SYMBOLS
 from charts.base.frame import chart_frame
 from charts.base.svg import figure_svg
 from charts.timeline import timeline_figure
-from domain import FLEETS, Event, Migration
+from domain import FLEETS, Event, Migration, Window
 from messages import retrospective as text
 from messages.parity import phase_name
 from reports.formats import creation_time, local_minute, slug
+from reports.handover import handover_rows
 from reports.judgement_json import (
     SCHEMA,
     budget_json,
@@ -25,11 +27,14 @@ from reports.judgement_json import (
     pick,
     window_json,
 )
+from reports.probes import probe_rows
 from reports.retrospective.summary import impact_sentences, impact_tiles, incident_marks, opening
 from reports.templating import environment
 from services import retrospective as service
+from services.batches import BatchView
 from services.evaluation import Evaluation
 from services.phase_incidents import numbered_incidents
+from services.probing import ProbesWithResults, latest_results
 from services.retrospective import EvaluationsByWindow, MigrationOutline, Retrospective
 
 MAX_ARCHIVE_AGE_S = 3600  # the page reports data that ends earlier
@@ -37,12 +42,17 @@ MAX_ARCHIVE_AGE_S = 3600  # the page reports data that ends earlier
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetrospectiveReport:
-    """A retrospective with its chart data and evaluations. `made_at`: the time of the report."""
+    """A retrospective with its chart data and evaluations. `made_at`: the time of the report.
+
+    `probes`: each configured probe with its newest result; `batches`: their runs since the outline's start, None without [batches].
+    """
 
     migration: Migration
     retrospective: Retrospective
     evaluations: EvaluationsByWindow
     made_at: datetime
+    probes: ProbesWithResults = ()
+    batches: BatchView | None = None
 
     @property
     def file_name(self) -> str:
@@ -76,6 +86,8 @@ class RetrospectiveReport:
             made=creation_time(migration, made_at),
             events=[(local_minute(migration, event.ts), event) for event in outline.events],
             missing=missing_data(migration, retrospective, now=made_at),
+            probes=probe_rows(migration, self.probes),
+            handover=handover_rows(migration, self.batches.jobs if self.batches else (), made_at),
         )
 
     def json(self) -> dict[str, Any]:
@@ -122,20 +134,29 @@ class RetrospectiveReport:
         }
 
 
-def build_report(archive: Archive, migration: Migration, source: str, *, now: datetime) -> RetrospectiveReport | None:
-    """The report from the archive; None if it has no data of `source`. Raises ArchiveError."""
+def build_report(
+    archive: Archive,
+    migration: Migration,
+    source: str,
+    *,
+    read_runs: Callable[[Window], BatchView | None] = lambda _window: None,
+    now: datetime,
+) -> RetrospectiveReport | None:
+    """The report from the archive; None if it has no data of `source`. `read_runs`: of batches, in a window. Raises ArchiveError."""
     outline = service.read_outline(archive, migration, source, now=now)
     if outline is None:
         return None
-    return report_of(archive, migration, service.build_retrospective(archive, migration, outline), now=now)
+    retrospective = service.build_retrospective(archive, migration, outline)
+    return report_of(archive, migration, retrospective, read_runs(outline.window), now=now)
 
 
 def report_of(
-    archive: Archive, migration: Migration, retrospective: Retrospective, *, now: datetime
+    archive: Archive, migration: Migration, retrospective: Retrospective, batches: BatchView | None, *, now: datetime
 ) -> RetrospectiveReport:
     """The report of a retrospective. Raises ArchiveError."""
     evaluations = dict(service.phase_evaluations(archive, migration, retrospective, now=now))
-    return RetrospectiveReport(migration, retrospective, evaluations, now)
+    probes = latest_results(archive, migration, now=now)
+    return RetrospectiveReport(migration, retrospective, evaluations, now, probes, batches)
 
 
 def missing_data(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:

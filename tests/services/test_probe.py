@@ -1,7 +1,7 @@
 """Probes: which rule leads to which fleet, what is refused, and what is compared."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from services.probing import ProbePlans, latest_results, run_probes
 from sources.probe import ProbeClient
 from tests.factories import archives
 from tests.factories.archives import MIGRATION
+from tests.factories.findings import probe_result
 from tests.fakes.probed_site import ProbedSite
 
 DNS = "photo-1.ap-northeast-1.elb.amazonaws.com"
@@ -162,5 +163,30 @@ def test_results_are_kept_and_the_newest_is_shown(site: ProbedSite, tmp_path: Pa
     with Archive.open(archives.archive_url(tmp_path), migration, clock=lambda: NOW) as archive:
         run_probes(archive, plans, now=datetime(2026, 11, 24, 11, tzinfo=UTC))
         (newest,) = run_probes(archive, plans, now=NOW, on_progress=lambda *args: progress.append(args))
-        assert latest_results(archive, migration, now=NOW) == (newest,)
+        assert latest_results(archive, migration, now=NOW) == ((probe, newest), (migration.probe[1], None))
     assert progress == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_probes_of_one_path_with_other_headers_or_hosts_have_results_of_their_own(tmp_path: Path) -> None:
+    probes = (
+        Probe(path="/"),
+        Probe(path="/", header="X-Canary: ecs-2"),
+        Probe(path="/", host="Photo.example.com"),
+        Probe(path="/", method="HEAD"),
+    )
+    migration = MIGRATION.model_copy(update={"probe": probes})
+    at = int(NOW.timestamp())
+    with Archive.open(archives.archive_url(tmp_path), migration, clock=lambda: NOW) as archive:
+        for probe in probes[1:]:
+            archive.observations.save_probe(probe_result(at, probe, host=probe.host.lower() or DNS, key=str(probe)))
+        archive.observations.save_probe(probe_result(at - 60, probes[0], host=DNS))
+        results = latest_results(archive, migration, now=NOW)
+        assert [(result.header, result.host, result.method) for _, result in results if result] == [
+            ("", "photo.example.com", "GET"),
+            ("X-Canary: ecs-2", DNS, "GET"),
+            ("", "photo.example.com", "GET"),
+            ("", DNS, "HEAD"),
+        ]
+        assert latest_results(archive, migration, now=NOW - timedelta(hours=1)) == tuple(
+            (probe, None) for probe in probes
+        )

@@ -1,39 +1,24 @@
 """The hand-over from cron to EventBridge on the Batches page: findings per job, their due times, and the commands that end a double run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import streamlit as st
 from markupsafe import Markup
 
-from analysis.batches.handover import HandoverKind
 from analysis.batches.jobs import JobReport
 from domain import Migration
 from messages import handover as text
+from reports.handover import TONES, handover_rows
 from reports.templating import render
 from ui.layout import format_clock
 
 MAX_SLOTS = 24
-TONES: Mapping[HandoverKind, str] = {"both": "warn", "neither": "bad", "retried": "note", "repeated": "warn"}
 
 
 def handover_section(migration: Migration, jobs: Sequence[JobReport], now: datetime) -> None:
     """A row per job and finding, and how to end double runs; nothing without findings."""
-    rows = [
-        (
-            job.name,
-            _tone(job, kind),
-            kind,
-            text.due_times(slots, migration.zone, now),
-            text.runs_of(slots[-1], "baseline", migration.zone, now),
-            text.runs_of(slots[-1], "canary", migration.zone, now),
-        )
-        for job in sorted(jobs, key=lambda job: job.name)
-        if job.handover
-        for kind, slots in job.handover.slots.items()
-        if slots
-    ]
-    if rows:
+    if rows := handover_rows(migration, jobs, now):
         st.html(render("batches.handover_table", rows=rows))
     for job in jobs:
         _commands(migration, job)
@@ -62,10 +47,6 @@ def handover_detail(migration: Migration, job: JobReport, now: datetime) -> None
 def handover_badge(job: JobReport) -> Markup:
     """For the state of a job: that both schedulers run it."""
     return render("batches.handover_badge") if job.runs_twice else Markup("")
-
-
-def _tone(job: JobReport, kind: HandoverKind) -> str:
-    return "bad" if kind == "both" and job.runs_twice else TONES[kind]
 
 
 def _commands(migration: Migration, job: JobReport) -> None:

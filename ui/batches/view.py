@@ -43,15 +43,19 @@ TONES: Mapping[str, str] = {
 
 def batch_view(app: AppContext, choice: str, *, now_s: int) -> BatchView | None:
     """All jobs up to `now_s` (a whole minute); None if no batches are configured. Raises ArchiveError."""
+    return batches_in(app, Window(now_s - int(choice[:-1]) * DAY_S, now_s), choice)
+
+
+def batches_in(app: AppContext, window: Window, view_name: str) -> BatchView | None:
+    """All jobs over a window; None if no batches are configured. `view_name`: what is shown again while the archive is down. Raises ArchiveError."""
     if app.batches is None:
         return None
     archive, names = app.batches.archive, tuple(source.name for source in app.batches.sources)
-    window = Window(now_s - int(choice[:-1]) * DAY_S, now_s)
 
     def read() -> BatchView | None:
         return _cached_batch_view(app, names, window, batches_cache_key(archive, names))
 
-    return archive.last_view("batches", choice, None, read)
+    return archive.last_view("batches", view_name, None, read)
 
 
 @cached_view(max_entries=24, ttl=timedelta(minutes=10))

@@ -12,23 +12,21 @@ from ui.app_context import AppContext
 from ui.components import heartbeat
 from ui.layout import format_ago
 
-TONES = {"same": "good", "different": "warn", "unexpected": "bad", "failed": "bad", "refused": "note"}
 PROGRESS_REFRESH_S = 2
 
 
 def probe_section(app: AppContext, *, now: datetime) -> None:
-    """Nothing without [[probe]]."""
-    migration, runner = app.migration, app.probe_runner
-    if not migration.probe or runner is None:
-        return
-    newest = {(result.method, result.path): result for result in latest_results(app.archive, migration, now=now)}
-    rows = [
-        (probe, result, format_ago(result.ts, now) if result else "")
-        for probe in migration.probe
-        for result in [newest.get((probe.method, probe.path))]
-    ]
-    st.html(render("probe.probe_table", rows=rows, migration=migration, tones=TONES))
-    _controls(app, runner, now)
+    """The results, and the button. Nothing without [[probe]]. Raises ArchiveError."""
+    probe_results(app, now=now)
+    if app.probe_runner is not None:
+        _controls(app, app.probe_runner, now)
+
+
+def probe_results(app: AppContext, *, now: datetime) -> None:
+    """The newest result of each probe; nothing without [[probe]]. Raises ArchiveError."""
+    if results := latest_results(app.archive, app.migration, now=now):
+        rows = [(probe, result, format_ago(result.ts, now) if result else "") for probe, result in results]
+        st.html(render("probe.probe_table", rows=rows, migration=app.migration))
 
 
 def _start(runner: ProbeRunner) -> None:

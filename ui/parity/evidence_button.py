@@ -16,6 +16,7 @@ from services.criteria import with_criteria
 from services.evaluation import JudgementInput
 from services.evidence import collect_evidence
 from ui.app_context import AppContext
+from ui.batches.view import batches_in
 from ui.controls import page_checkpoint
 from ui.endpoints.view import last_day_view
 from ui.parity.view import JudgementView, phase_evaluation
@@ -64,5 +65,6 @@ def _build_evidence_file(app: AppContext, view: JudgementView, source: str, chec
         last_day_view(app, phase.window),
         evaluation.circumstances,
     )
-    bundle = collect_evidence(app.archive, app.migration, source, data, checkpoint=checkpoint)
+    batches = batches_in(app, result.window, "evidence")
+    bundle = collect_evidence(app.archive, app.migration, source, data, batches=batches, checkpoint=checkpoint)
     return evidence_zip(bundle, made_at=now)

@@ -11,6 +11,7 @@ from reports.retrospective.phases_csv import phases_csv
 from reports.retrospective.render import report_of, retrospective_file_name
 from services.retrospective import MigrationOutline, known_evaluations
 from ui.app_context import AppContext
+from ui.batches.view import batches_in
 from ui.retrospective.view import retrospective_view
 
 
@@ -42,7 +43,8 @@ def csv_button(app: AppContext, outline: MigrationOutline) -> None:
 
 def _report_file(app: AppContext, outline: MigrationOutline, language: str) -> bytes:
     with in_language(language):
-        return report_of(app.archive, app.migration, retrospective_view(app, outline), now=utc_now()).html().encode()
+        retrospective, batches = retrospective_view(app, outline), batches_in(app, outline.window, "retrospective")
+        return report_of(app.archive, app.migration, retrospective, batches, now=utc_now()).html().encode()
 
 
 def _csv_file(app: AppContext, outline: MigrationOutline, language: str) -> bytes:

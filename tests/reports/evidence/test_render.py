@@ -18,6 +18,7 @@ from analysis.parity.verdicts import DEFAULT_CRITERIA
 from archive.access_logs.tables import LineCounts
 from domain import Window
 from domain.config.loader import parse_tables
+from domain.probe import Difference
 from domain.serialization import to_json
 from domain.sign_offs import Ledger, LedgerRow, MarginChange, sha256
 from reports.evidence import render
@@ -46,6 +47,7 @@ from tests.factories.evidence import (
     rows_with_websockets,
     sample_rows,
 )
+from tests.factories.findings import probes, twice_run_batches
 from tests.factories.frames import START, tidy_frame, window
 from tests.factories.log_counts import FLEET_OF, busy_route, count_table, first_minutes
 from tests.factories.log_details import AGENT, ROUTE, log_details
@@ -378,3 +380,41 @@ def test_answers_that_differ_and_where_to_look_first_are_below_the_routes() -> N
 
 def test_without_logs_a_note_says_so() -> None:
     assert "No access logs processed for this phase" in parsed_page().text
+
+
+def test_probes_and_findings_of_the_hand_over_are_evidence() -> None:
+    case = replace(make_evidence(), probes=probes(START), batches=twice_run_batches(WINDOW.end, complete=False))
+    text = ParsedPage(evidence_files(case, made_at=MADE_AT)["evidence.html"].decode()).text
+    for shown in (
+        "GET /api/photos/1207",
+        "2026-09-21 23:10",
+        "▲ answers differ",
+        "json $.views: int 48213 → str 48213",
+        "EC2 200 ×5",
+        "not sent yet",
+        "2× ran by both",
+        "Cron and EventBridge ran the same due time.",
+    ):
+        assert shown in text
+    assert "Not all runs of this time are known." in text
+
+
+def test_without_findings_a_note_says_so_and_without_probes_and_batches_nothing() -> None:
+    empty = replace(twice_run_batches(WINDOW.end), jobs=())
+    text = ParsedPage(
+        evidence_files(replace(make_evidence(), batches=empty), made_at=MADE_AT)["evidence.html"].decode()
+    ).text
+    assert "No due time ran by both or by neither" in text and "Not all runs" not in text
+    assert not {"Probes", "Hand-over"} & set(parsed_page().text.split())
+
+
+def test_texts_of_probes_and_jobs_are_escaped() -> None:
+    probe, result = probes(START)[0]
+    assert result is not None
+    hostile = replace(
+        result, differences=(Difference("text", MALICIOUS_TEXT, MALICIOUS_TEXT),), ignored=(MALICIOUS_TEXT,)
+    )
+    case = replace(make_evidence(), probes=((probe, hostile),), batches=twice_run_batches(WINDOW.end, MALICIOUS_TEXT))
+    page = ParsedPage(evidence_files(case, made_at=MADE_AT)["evidence.html"].decode())
+    assert page.text.count(MALICIOUS_TEXT) == 4
+    assert "script" not in page.elements

@@ -10,10 +10,14 @@ import pytest
 
 from analysis.retrospective.impact import excess_errors
 from archive import Archive
+from domain import Window
+from domain.config.probe import Probe
 from reports.retrospective.render import RetrospectiveReport, build_report, retrospective_file_name
 from reports.retrospective.summary import impact_sentences
+from services.batches import BatchView
 from tests.factories.archived_migration import EVENTS, NOW, archived_migration, make_event, make_migration, time_of
 from tests.factories.evidence import MALICIOUS_TEXT
+from tests.factories.findings import probe_result, twice_run_batches
 
 MIGRATION = make_migration()
 
@@ -53,6 +57,25 @@ def test_the_page_shows_what_the_dashboard_shows(report: RetrospectiveReport) ->
     assert "requests per hour 120,000 120,000 ±0%" in text
     assert "2026-03-14 00:00 ✎ note Sale begins by Mika" in text
     assert "JST" not in text
+
+
+def test_probes_and_findings_of_the_hand_over_are_reported(tmp_path: Path) -> None:
+    probe = Probe(path="/api/photos/1207")
+    migration = MIGRATION.model_copy(update={"probe": (probe,)})
+    windows: list[Window] = []
+
+    def read_runs(window: Window) -> BatchView:
+        windows.append(window)
+        return twice_run_batches(time_of(12))
+
+    with archived_migration(tmp_path) as archive:
+        archive.observations.save_probe(probe_result(time_of(3), probe))
+        report = build_report(archive, migration, "mackerel", read_runs=read_runs, now=NOW)
+    assert report is not None
+    assert windows == [report.retrospective.outline.window]
+    text = plain_text(report.html())
+    assert "GET /api/photos/1207" in text and "json $.views: int 48213 → str 48213" in text
+    assert "cleanup 2× ran by both" in text
 
 
 def test_every_phase_has_its_verdict(report: RetrospectiveReport) -> None:

@@ -40,7 +40,7 @@ COMMAND = command_help(
     examples="""
         cli.py init
         cli.py init --load-balancer photo --yes
-        cli.py init --ecspresso ecspresso.yml --tfstate s3://photo-tfstate/terraform.tfstate
+        cli.py init --ecspresso ecspresso.yml --tfstate s3://photo/main.tfstate
         cli.py init --json | jq -r .toml
         cli.py init --output staging.toml && cli.py doctor --config staging.toml
     """,

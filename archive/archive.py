@@ -24,6 +24,7 @@ from archive.metrics.coverage import get_or_create_migration
 from archive.metrics.store import MetricStore
 from archive.notifications import NotificationStore
 from archive.observations import ObservationStore
+from archive.pruning import prune
 from archive.sign_offs import SignOffStore
 from domain import Clock, Migration, utc_now
 from domain.files import FileExposure, exposure_of
@@ -36,7 +37,10 @@ class Archive:
         self._database, self._clock = database, clock
         self.last_view = database.last_known
         self.release = migration.release
-        self.metrics = MetricStore(database, final_after_s=migration.settle_minutes * 60, clock=clock)
+        self.retention, self._key = migration.retention, migration.key
+        self.metrics = MetricStore(
+            database, final_after_s=migration.settle_minutes * 60, clock=clock, retention=migration.retention
+        )
         self.events = EventStore(database, configured_rule=migration.aws.rule if migration.aws else "")
         self.access_logs = AccessLogStore(database)
         self.notes = NoteStore(database, clock)
@@ -61,6 +65,12 @@ class Archive:
         """The archive of another migration in the same database: to close one closes both. Raises ArchiveError."""
         clock, migration_id = self._clock, get_or_create_migration(self.engine, migration.key)
         return type(self)(Database(self.engine, migration_id, clock, shared=self._database), migration, clock)
+
+    def prune(self) -> bool:
+        """Deletes some of what is not kept any more, unless another process does. Returns whether there is more to delete. Raises ArchiveError."""
+        now_s = int(self._clock().timestamp())
+        with self._database.lease("archive", "prune", now_s) as lease:
+            return lease.acquired and prune(self.engine, self._key, self.retention, now_s)
 
     def write_held(self) -> None:
         """Tries again to write what could not be written, before the process ends and loses it."""

@@ -39,23 +39,26 @@ class AccessLogWorker:
         self._progress: OrderedDict[Window, tuple[IngestProgress, datetime]] = OrderedDict()
 
     def request_window(self, window: Window) -> bool:
-        """Requests a window, extended to whole files. Returns whether it will be counted now."""
-        window = window.aligned(FILE_INTERVAL_S)
+        """Requests a window, extended to whole files, without what is not kept. Returns whether it will be counted now."""
+        if (kept := self._kept(window)) is None:
+            return False
         with self._lock:
-            progress, updated_at = self._progress.get(window, (None, self._clock()))
+            progress, updated_at = self._progress.get(kept, (None, self._clock()))
             age_s = (self._clock() - updated_at).total_seconds()
             if progress and progress.state in ("done", "stopped") and age_s < RELIST_AFTER_S:
                 return False
-            self._pending[window] = None
-            self._pending.move_to_end(window)
+            self._pending[kept] = None
+            self._pending.move_to_end(kept)
             while len(self._pending) > MAX_TRACKED_WINDOWS:
                 self._pending.popitem(last=False)
         return True
 
     def progress(self, window: Window) -> IngestProgress | None:
-        """The progress of a requested window; None if it was not requested or not started."""
+        """The progress of a requested window; None if it was not requested or not started. Nothing is to be done for one that is not kept."""
+        if (kept := self._kept(window)) is None:
+            return IngestProgress(window, "done")
         with self._lock:
-            return self._progress.get(window.aligned(FILE_INTERVAL_S), (None, None))[0]
+            return self._progress.get(kept, (None, None))[0]
 
     def poll(self, notify: Callable[[], None], should_stop: Callable[[], bool]) -> float:
         """Counts one window; calls `notify` after each progress. Returns the seconds until the next poll. Raises ArchiveError."""
@@ -115,3 +118,8 @@ class AccessLogWorker:
     def _next_window(self) -> Window | None:
         with self._lock:
             return next(reversed(self._pending), None)
+
+    def _kept(self, window: Window) -> Window | None:
+        """`window` in whole files, from the day on whose counts are kept."""
+        since = self._archive.retention.points_since(int(self._clock().timestamp()))
+        return Window(max(window.start, since), window.end).aligned(FILE_INTERVAL_S) if window.end > since else None

@@ -131,12 +131,14 @@ class Backfill:
 
     def _target_window(self, now: datetime) -> Window | None:
         """The final time to be archived."""
-        now_s, end = int(now.timestamp()), self._archive.metrics.freshness(now).final_until
+        now_s, policy = int(now.timestamp()), self._archive.metrics.freshness(now)
         keeps_minutes = self._source.finest_period_s(now_s - MAX_MINUTE_HISTORY_S, now=now_s) == MINUTE_S
         history_s = MAX_MINUTE_HISTORY_S if keeps_minutes else MAX_RETENTION_S
-        start = max(now_s - history_s if self._since_s is None else self._since_s, self._empty_before)
+        start = max(
+            now_s - history_s if self._since_s is None else self._since_s, self._empty_before, policy.kept_since
+        )
         start += -start % HOUR_S
-        return Window(start, end) if start < end else None
+        return Window(start, policy.final_until) if start < policy.final_until else None
 
     def _set_state(self, state: BackfillState) -> None:
         if self.status:

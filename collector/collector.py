@@ -16,11 +16,12 @@ from archive.db.source_row import Role
 from archive.events.backlog import BACKLOG_CHUNK_S, EVENTS_RETRY_AFTER_S, next_fetch
 from collector.access_log_ingest import IngestProgress, routes_state
 from collector.access_log_worker import AccessLogWorker
-from collector.archive_check import DAMAGE_CHECK_INTERVAL_S, ArchiveCheck
+from collector.archive_check import DAMAGE_CHECK_INTERVAL_S, PRUNING_INTERVAL_S, ArchiveCheck, poll_pruning
 from collector.backfill import PAUSE_FACTOR, Backfill, BackfillStatus
 from collector.polling import PollTask, silent
 from domain import Clock, Migration, Window, utc_now
 from domain.config.releases import ReleaseSpan
+from domain.config.retention import KEEP_ALL
 from domain.decision import RoutesState
 from domain.window import DAY_S, HOUR_S, MINUTE_S
 from sources.base import ANSWERING_STATES, Events, EventSource, HistorySource, MetricSource, Problem, TrafficSource
@@ -133,6 +134,8 @@ class Collector:
             tasks.append(PollTask(sources.logs.name, "logs", self.poll_access_logs, LOGS_PROGRESS_S))
         if config.release is None:
             tasks.append(PollTask("archive", "check", ArchiveCheck(self._archive).poll, DAMAGE_CHECK_INTERVAL_S))
+            if self._archive.retention != KEEP_ALL:
+                tasks.append(PollTask("archive", "prune", partial(poll_pruning, self._archive), PRUNING_INTERVAL_S))
         return tasks
 
     # ---- status and requests

@@ -23,6 +23,7 @@ from commands.shared.options import Config, Demo, Json, MigrationName
 from commands.shared.output import console, echo, plain, redact_url, title
 from commands.shared.styles import BAD, GOOD
 from domain import Migration
+from domain.window import DAY_S
 from messages import numbers, states, times
 from messages import recording as text
 from reports.formats import local_minute
@@ -124,6 +125,7 @@ def status_json(migration: Migration, status: ArchiveStatus) -> dict[str, Any]:
         "bytes": status.size_bytes,
         **pick(status, "points", "events", "snapshots"),
         "access_logs": _access_logs_json(status),
+        "keep": {"points": migration.keep or None, "rollups": migration.keep_rollups or None},
         "last_write": iso_time(status.last_write_at),
         "recorder_alive": status.recorder_alive,
         "sources": [
@@ -170,6 +172,9 @@ def status_table(migration: Migration, status: ArchiveStatus, *, now: datetime) 
         length = times.duration(sum(gap.end - gap.start for gap in gaps))
         parts.append(plain(text.gaps(states.source_name(name), len(gaps), length)))
     parts.append(Text(text.event_counts(status.events, status.snapshots)))
+    retention = migration.retention
+    since = local_minute(migration, retention.points_since(int(now.timestamp())))
+    parts.append(Text(text.retention(retention.points_s // DAY_S, retention.rollups_s // DAY_S, since)))
     if status.logs:
         lines, hours = status.logs
         span = times.span(hours.starts_at, hours.ends_at, migration.zone, now=now)

@@ -18,6 +18,11 @@ NO_PROCESSED_LOGS = lazy(
 )
 
 
+def not_kept(until: str, keep: str) -> str:
+    """`until`: the first time that is kept; `keep`: as configured."""
+    return _('Not kept before {until}: keep = "{keep}".').format(until=until, keep=keep)
+
+
 def viewing(span: str, ago: str) -> str:
     """ "VIEWING 10 Nov 14:40–16:20 JST (16 d ago)"."""
     return _("VIEWING {span} ({ago})").format(span=span, ago=ago)

@@ -136,6 +136,20 @@ def gaps(source: str, number: int, minutes: str) -> str:
     )
 
 
+def retention(points_days: int, rollups_days: int, since: str) -> str:
+    """`points_days`: 0 if everything is kept; `rollups_days`: 0 if they are kept without end; `since`: the first minute of points that are kept."""
+    if not points_days:
+        return _("Everything is kept.")
+    rollups = (
+        _("ten-minute rollups {days} days").format(days=rollups_days)
+        if rollups_days
+        else _("ten-minute rollups without end")
+    )
+    return _(
+        "Kept: points and access logs {days} days (since {since}), {rollups}, everything else without end."
+    ).format(days=points_days, since=since, rollups=rollups)
+
+
 def event_counts(events: int, snapshots: int) -> str:
     snapshot_count = plural("{n} state of the load balancer.", "{n} states of the load balancer.", snapshots)
     return f"{plural('{n} event,', '{n} events,', events)} {snapshot_count}"

@@ -19,6 +19,7 @@ Role = Literal[
     "event_backlog",
     "logs",
     "check",
+    "prune",
     "decision",
 ]
 

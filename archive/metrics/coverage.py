@@ -156,12 +156,14 @@ def read_refresh_state(
 
 
 def read_span(connection: Connection, migration_id: int, source_name: str) -> Window | None:
-    """From the first to the last covered time of any series of a source; None without coverage."""
-    table, coverage = schema.series, schema.coverage
+    """From the first to the last covered time of any series of a source; None without coverage. Rollups may be older than what is covered."""
+    table, coverage, rollup = schema.series, schema.coverage, schema.rollup_10m
     of_source = and_(table.c.migration_id == migration_id, table.c.source == source_name)
     query = select(func.min(coverage.c.start_s), func.max(coverage.c.end_s)).join(table).where(of_source)
     start, end = connection.execute(query).one()
-    return Window(start, end) if start is not None else None
+    first = select(func.min(rollup.c.ts)).where(rollup.c.series_id == table.c.id).scalar_subquery()
+    oldest = connection.scalar(select(func.min(first)).select_from(table).where(of_source))
+    return Window(min(start, start if oldest is None else oldest), end) if start is not None else None
 
 
 def save_outcome(

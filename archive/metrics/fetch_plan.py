@@ -16,11 +16,15 @@ MAX_ARCHIVE_CLOCK_SKEW_S = 120  # between the clocks of machines that share an a
 
 @dataclass(frozen=True, slots=True)
 class FreshnessPolicy:
-    """What is final at `now` (epoch seconds): minutes older than `final_after_s`. Provisional minutes are fetched every `refresh_interval_s`."""
+    """What is final at `now` (epoch seconds): minutes older than `final_after_s`. Provisional minutes are fetched every `refresh_interval_s`.
+
+    Time before `kept_since` (a whole hour) is not kept, and never fetched.
+    """
 
     now: int
     final_after_s: int
     refresh_interval_s: int = 60
+    kept_since: int = 0
 
     @property
     def latest_end(self) -> int:
@@ -36,11 +40,15 @@ class FreshnessPolicy:
         return (at - self.final_after_s) // MINUTE_S * MINUTE_S
 
     def fetch_window(self, window: Window) -> Window | None:
-        """`window` without the future. If it has a provisional minute, it is extended to all of them, so that one fetch serves every caller."""
-        start, end = window.start, min(window.end, self.latest_end)
+        """`window` without the future and what is not kept.
+
+        If it has a provisional minute, it is extended to all of them, so that one fetch serves every caller.
+        """
+        first, end = max(window.start, self.kept_since), min(window.end, self.latest_end)
+        start = first
         if end > self.final_until:
             start, end = min(start, self.final_until), self.latest_end
-        return Window(start, end) if window.start < end else None
+        return Window(start, end) if first < end else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from archive.metrics.results import FillResult, MetricsResult, metrics_result
 from archive.metrics.rows import NO_ROWS, Rows
 from archive.metrics.write_buffer import WriteBuffer
 from domain import Clock, Series, Window
+from domain.config.retention import KEEP_ALL, Retention
 from domain.series import any_series, is_not_hourly, is_request_count
 from sources.base import SERIES_PROBLEMS, MetricSource, Problem
 from sources.tracing import traced
@@ -76,8 +77,11 @@ class StoredMetrics:
 class MetricStore:
     """Metrics of one migration. Raises ArchiveError if the database cannot be used; `get`, `fill` and `read` return the problem instead."""
 
-    def __init__(self, database: Database, *, final_after_s: int, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, *, final_after_s: int, clock: Clock, retention: Retention = KEEP_ALL
+    ) -> None:
         self._database, self._final_after_s, self._clock = database, final_after_s, clock
+        self._retention = retention
         self._lock = threading.Lock()
         self._buffers: dict[str, WriteBuffer] = {}
         self._indexes: dict[str, tuple[int, SeriesIndex]] = {}  # by source, with the version that was read
@@ -145,7 +149,7 @@ class MetricStore:
         return self._database.read(self._read_index, source_name).configured
 
     def covered_span(self, source_name: str) -> Window | None:
-        """From the first to the last covered time of a source, possibly with gaps; None without coverage."""
+        """From the first to the last covered time of a source, possibly with gaps, or from the first rollup that is kept; None without coverage."""
         return self._database.read(coverage.read_span, source_name)
 
     def latest_ts(self, source_name: str) -> int | None:
@@ -159,8 +163,10 @@ class MetricStore:
             return points.has_points(connection, tuple(index.ids.values()), window)
 
     def freshness(self, now: datetime, refresh_interval_s: int = 60) -> FreshnessPolicy:
-        """What is final and what is provisional at `now`."""
-        return FreshnessPolicy(int(now.timestamp()), self._final_after_s, refresh_interval_s)
+        """What is final, what is provisional and what is kept at `now`."""
+        now_s = int(now.timestamp())
+        kept_since = self._retention.points_since(now_s)
+        return FreshnessPolicy(now_s, self._final_after_s, refresh_interval_s, kept_since)
 
     def read(
         self,

@@ -43,6 +43,8 @@ ConfigIssueCode = Literal[
     "not_a_day",
     "not_a_warm_up",
     "not_an_slo",
+    "not_a_retention",
+    "rollups_before_points",
     "not_an_archive",
     "archive_without_file",
     "archive_without_database",

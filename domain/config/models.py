@@ -17,6 +17,7 @@ from domain.config.errors import config_error
 from domain.config.notify import Notify
 from domain.config.probe import Probe
 from domain.config.releases import Releases, ReleaseSpan
+from domain.config.retention import Retention, RetentionDuration, keep_s
 from domain.config.server import ServerSettings
 from domain.redaction import redact_userinfo, register_url
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName, format_threshold
@@ -140,6 +141,8 @@ class Migration(ConfigTable):
     )
     backfill: bool = True  # also fetch the history that the sources retain
     since: date | Literal[""] = ""  # first day of that history, in `timezone`; "": all of it
+    keep: RetentionDuration = ""  # of points and counts of access logs: "400d"; "": without end
+    keep_rollups: RetentionDuration = ""  # of ten-minute rollups, which long windows are drawn from
     slow_thresholds_s: tuple[Annotated[float, Field(ge=10**-THRESHOLD_DECIMALS, le=60)], ...] = (
         DEFAULT_SLOW_THRESHOLDS_S
     )
@@ -226,6 +229,12 @@ class Migration(ConfigTable):
                 given=self.provisional_minutes,
                 settled=self.settle_minutes,
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_retention(self) -> Self:
+        if self.keep_rollups and not 0 < keep_s(self.keep) <= keep_s(self.keep_rollups):
+            raise config_error("rollups_before_points", at="migration.keep_rollups", given=self.keep_rollups)
         return self
 
     @model_validator(mode="after")
@@ -350,6 +359,10 @@ class Migration(ConfigTable):
         if self.release:
             return self.release.window(self.release.start).start
         return int(datetime.combine(self.since, time.min, self.zone).timestamp()) // 60 * 60 if self.since else None
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(keep_s(self.keep), keep_s(self.keep_rollups))
 
     @property
     def is_over(self) -> bool:

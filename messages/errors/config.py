@@ -130,6 +130,14 @@ _TEXTS: dict[str, IssueText] = {
         lazy("“{given}” is not a duration of up to a day."),
         lazy('Use minutes or hours, for example `warm_up = "10m"`, or `warm_up = "0"` to judge from the first minute.'),
     ),
+    "not_a_retention": (
+        lazy("“{given}” is not a number of days from 63 to 36500."),
+        lazy('Use days, for example `keep = "400d"`, or leave it out to keep everything.'),
+    ),
+    "rollups_before_points": (
+        lazy("“{given}” is shorter than `keep`, or there is no `keep`."),
+        lazy('Rollups are kept at least as long as points, for example `keep = "400d"` and `keep_rollups = "1500d"`.'),
+    ),
     "not_an_slo": (
         lazy("“{given}” is not a service level objective."),
         lazy('Use the share of successful requests over at most 90 days, for example `slo = "99.9% over 30d"`.'),

@@ -58,7 +58,21 @@ def test_status_lists_what_is_archived(local: Path) -> None:
         "CloudWatch 1 min 2026-09-21 20:00 2026-09-21 20:45 120",
         "CloudWatch: no gaps.",
         "0 events, 0 states of the load balancer.",
+        "Everything is kept.",
     ]
+
+
+def test_status_shows_what_is_kept(local: Path) -> None:
+    path = local / "migration.toml"
+    text = path.read_text().replace("[migration]", '[migration]\nkeep = "400d"\nkeep_rollups = "1500d"')
+    path.write_text(text)
+    assert last_line(run(local, "archive", "status")) == (
+        "Kept: points and access logs 400 days (since 2025-08-17 21:00), ten-minute rollups 1500 days, everything else without end."
+    )
+    assert json.loads(run(local, "archive", "status", "--json").stdout)["keep"] == {
+        "points": "400d",
+        "rollups": "1500d",
+    }
 
 
 def test_export_and_import_into_another_archive(local: Path, tmp_path: Path) -> None:

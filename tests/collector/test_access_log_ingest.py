@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from archive import Archive
 from collector.access_log_ingest import IngestProgress, _run_ahead, ingest_access_logs, routes_state
 from collector.access_log_worker import AccessLogWorker
 from collector.collector import Collector, CollectorConfig
@@ -17,7 +18,7 @@ from sources.access_logs.counter import FileStats, LogCounts
 from sources.access_logs.filenames import LogFile
 from sources.base import Problem
 from sources.registry import Sources
-from tests.factories.archives import open_archive
+from tests.factories.archives import MIGRATION, archive_url, open_archive
 from tests.factories.counted_files import log_counts
 from tests.fakes.metric_source import NOON, minute_time, minute_window
 
@@ -265,3 +266,18 @@ def test_a_command_waits_while_another_process_counts(tmp_path: Path, monkeypatc
         monkeypatch.setattr("collector.access_log_worker.time.sleep", release)
         progress = worker.count(HOUR, lambda _progress: None, lambda: False)
     assert progress and (progress.state, progress.files_done, waited) == ("done", 3, [2.0])
+
+
+def test_hours_that_are_not_kept_are_not_counted(tmp_path: Path) -> None:
+    migration = MIGRATION.model_copy(update={"keep": "63d"})
+    now = minute_time(120 + 63 * 24 * 60)  # two hours are not kept any more
+    with Archive.open(archive_url(tmp_path), migration) as archive:
+        counter = FakeRemoteCounter(starts=(0, 60, 120, 125))
+        worker = AccessLogWorker(archive, counter, clock=lambda: now)
+        assert not worker.request_window(minute_window(0, 120))
+        assert worker.progress(minute_window(0, 120)) == IngestProgress(minute_window(0, 120), "done")
+        assert worker.request_window(minute_window(0, 240))
+        worker.poll(lambda: None, lambda: False)
+        progress = worker.progress(minute_window(0, 240))
+        assert progress and (progress.window, progress.files) == (minute_window(120, 240), 2)
+        assert archive.access_logs.extent() == minute_window(120, 180)

@@ -16,6 +16,7 @@ from services.criteria import criteria_key
 from services.decision import regressed_routes
 from services.endpoints import EndpointsView
 from services.evaluation import Evaluation, evaluate_window
+from ui import layout
 from ui.app_context import AppContext, cached_view
 from ui.controls import set_query
 from ui.endpoints.view import last_day_so_far
@@ -40,6 +41,9 @@ def past_section(app: AppContext, view: LiveView, source: str, current: Evaluati
         if not is_whole:
             back = text.WHOLE_RELEASE if is_over else text.BACK
             st.button(str(back), key="back_to_live", on_click=set_query, kwargs={"from_": None, "to": None})
+    if view.data.result.not_kept:
+        until = times.clock_of(view.data.result.kept_since, migration.zone, now=now)
+        layout.note(text.not_kept(until, migration.keep))
     if view.data.result.missing and view.empty:
         show_past_in_tab(migration, span, str(hero_text.LOADING))
         st.html(loading_hero(""))

@@ -1,8 +1,9 @@
 # The dashboard, the recorder and cli.py in one image: docs/container.md.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /app
-COPY requirements.txt .
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements.txt
+COPY requirements.txt requirements-auth.txt ./
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements.txt --requirement requirements-auth.txt
 COPY . .
 # The translations, and the bytecode, which cannot be written where the image runs. What only an installation needs, or a test, is left out.
 RUN /venv/bin/python -m messages.catalogues --compile \

@@ -14,7 +14,7 @@ BIN := .venv/bin
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
 
-SERVE = exec $(BIN)/streamlit run dashboard.py --server.address=$(HOST) --server.port=$(PORT) --server.headless=true
+SERVE = exec $(BIN)/streamlit run dashboard.py --server.address=$(HOST) --server.port=$(PORT) --server.headless=true $(if $(ARGS),-- $(ARGS))
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 # A catalogue is compiled whenever its translations are newer.
 MO = $(patsubst %.po,%.mo,$(wildcard messages/locale/*/LC_MESSAGES/*.po))
@@ -27,7 +27,7 @@ PROGRAMS = chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" PG_CTL="$$(.ci/p
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(RUN) $(MO) ## Serve the dashboard for migration.toml, or the demo without one (HOST=127.0.0.1 PORT=8501)
+run: $(RUN) $(MO) ## Serve the dashboard for migration.toml, or the demo without one (HOST=127.0.0.1 PORT=8501 ARGS=--insecure)
 	$(SERVE)
 
 demo: $(RUN) $(MO) ## Serve the demo, even if there is a migration.toml (HOST=127.0.0.1 PORT=8501)
@@ -62,13 +62,14 @@ lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=-
 	$(LOCK) $(ARGS) requirements.in --output-file requirements.txt
 	$(LOCK) $(ARGS) requirements-otel.in --output-file requirements-otel.txt
 	$(LOCK) $(ARGS) requirements-jsonnet.in --output-file requirements-jsonnet.txt
+	$(LOCK) $(ARGS) requirements-auth.in --output-file requirements-auth.txt
 	$(LOCK) $(ARGS) requirements-dev.in --output-file requirements-dev.txt
 
 sbom: $(DEV) ## Write the locked packages as a CycloneDX bill of materials (SBOM=sbom.json)
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file $(SBOM) requirements.txt
 
 audit: $(DEV) ## Look up known vulnerabilities of the locked packages; needs network access
-	@PIP_AUDIT=$(BIN)/pip-audit .ci/audit requirements.txt requirements-otel.txt requirements-jsonnet.txt
+	@PIP_AUDIT=$(BIN)/pip-audit .ci/audit requirements.txt requirements-otel.txt requirements-jsonnet.txt requirements-auth.txt
 
 world: $(DEV) ## Run a loopback AWS and Mackerel for the dashboard (ARGS=--help)
 	$(BIN)/python -m tests.fakes $(ARGS)

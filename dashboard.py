@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,10 +42,13 @@ from ui.server.document import StyledDocument
 from ui.server.gate import Gate
 from ui.server.memory import configure_allocator, return_freed_memory
 from ui.server.metrics import MetricsEndpoint
+from ui.server.oidc import OidcSignIn, use_cookie_secret
 from ui.server.recent_read import LIVENESS_WAIT_S, RecentRead
 from ui.server.request_guard import HEALTH_CHECKS, METRICS_PATH, RequestGuard
 from ui.server.scripts import KeptScripts
+from ui.server.sign_in import SignInGuard
 from ui.server.small_fonts import SmallFonts
+from ui.server.start_guard import StartGuard, is_insecure, start_refusal
 from ui.server.token_guard import TokenGuard
 
 # Streamlit needs inline styles, eval and blobs; nothing needs another host.
@@ -179,6 +183,12 @@ async def live(request: Request) -> Response:
     return RedirectResponse(f"/?{request.url.query}" if request.url.query else "/")
 
 
+def refusal(is_open: bool) -> str:
+    """Why the server does not start; "" if it does."""
+    insecure = is_insecure(sys.argv, os.environ)
+    return start_refusal(app_context.load_configuration, os.environ, is_open=is_open, insecure=insecure)
+
+
 def _prepare() -> None:
     """Opens the app contexts, and imports the pages, for which the first visitor would wait a second."""
     app_context.open_contexts()
@@ -199,7 +209,7 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     # The objects of the imports are never freed. To examine them in each full collection would stop all threads for half a second.
     gc.collect()
     gc.freeze()
-    if is_unprotected(app_context.server_settings()):
+    if is_unprotected(app_context.server_settings(), app_context.sign_in_settings()):
         logging.getLogger("dashboard").warning(REACHABLE_FROM_OUTSIDE)
     trimming = asyncio.create_task(return_freed_memory())
     yield
@@ -214,6 +224,8 @@ configure_allocator()
 sys.setswitchinterval(SWITCH_INTERVAL_S)
 pa.set_memory_pool(pa.system_memory_pool())  # numpy can use what Arrow has freed: a page takes up to 50 MB less
 configure_logging(default_level="INFO")
+use_cookie_secret(os.environ)
+oidc = partial(OidcSignIn, environment=os.environ)
 app = st.App(
     str(Path(__file__).parent / "pages" / "__init__.py"),
     lifespan=lifespan,
@@ -226,9 +238,11 @@ app = st.App(
     ],
     middleware=[
         Middleware(ServerSetup),
+        Middleware(StartGuard, refusal=refusal),
         Middleware(SecurityHeaders),
         Middleware(RequestGuard, settings=app_context.server_settings, agent_api=AGENT_API),
         Middleware(AccessLog),
+        Middleware(SignInGuard, settings=app_context.sign_in_settings, oidc=oidc, token=GATE_TOKEN),
         Middleware(Api, gate=Gate(app_context.opened_contexts, GATE_TOKEN)),
         Middleware(TokenGuard, token=GATE_TOKEN),
         Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),

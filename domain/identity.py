@@ -9,6 +9,18 @@ ROLES: tuple[AccessRole, ...] = get_args(AccessRole)
 
 
 @dataclass(frozen=True, slots=True)
+class Claims:
+    """What a sign-in states about a user. `email`: "" if it is unknown or not verified."""
+
+    name: str
+    email: str = ""
+    groups: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.email or self.name
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """A visitor. `name`: as the sign-in states it; "" if there is none, as on loopback: then names are typed, and every role is held."""
 

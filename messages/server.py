@@ -9,9 +9,9 @@ NO_CONNECTION = lazy(
     "browser's extensions, or use cli.py watch."
 )
 REACHABLE_FROM_OUTSIDE = lazy(
-    "This dashboard is reachable from other machines without sign-in: anyone who can connect sees all of it. Put "
-    "an authenticating proxy or a private network in front of it, then set protected = true under [server] in "
-    "migration.toml (docs/OPERATIONS.md)."
+    "This dashboard is reachable from other machines without sign-in: anyone who can connect sees all of it. "
+    "Configure [sign_in] in migration.toml (docs/sign_in.md); or, if something in front restricts access, set "
+    "protected = true under [server]."
 )
 
 AGENT_API_OFF = lazy("The agent API is off. To turn it on, start the dashboard with AGENT_API=1 (docs/agents.md).")

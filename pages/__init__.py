@@ -21,8 +21,9 @@ from messages.server import REACHABLE_FROM_OUTSIDE
 from messages.setup import TITLE as SETUP_TITLE
 from ui import controls, layout
 from ui.agents import is_agent
-from ui.app_context import AppContexts, is_first_start, open_contexts, server_settings
+from ui.app_context import AppContexts, is_first_start, open_contexts, server_settings, sign_in_settings
 from ui.favicon import favicon
+from ui.identity import visitor_line
 from ui.language import chosen_language, language_switch, use_language_of_reader
 from ui.server.connections import is_unprotected
 
@@ -98,11 +99,12 @@ def main() -> None:
     kept = {} if is_board or not slug else {"migration": awaited or slug}
     controls.on_page_change("/".join([*kept.values(), page.url_path]), kept={"lang": chosen_language(), **kept})
     language_switch()
-    if is_unprotected(server_settings()):
+    if is_unprotected(server_settings(), sign_in_settings()):
         layout.warning(str(REACHABLE_FROM_OUTSIDE))
     if app and not awaited and (asked := controls.query_params().get("migration")) and contexts.find(asked) is None:
         layout.warning(no_such_release(asked[:80], name))
     shown()
+    visitor_line()
 
 
 def _help(path: str) -> str | None:

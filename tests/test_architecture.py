@@ -150,7 +150,8 @@ def package_names(requirements: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "requirements", ["requirements", "requirements-otel", "requirements-jsonnet", "requirements-dev"]
+    "requirements",
+    ["requirements", "requirements-auth", "requirements-otel", "requirements-jsonnet", "requirements-dev"],
 )
 def test_every_requirement_has_a_reason_and_a_pin_with_hashes(requirements: str) -> None:
     lines = (ROOT / f"{requirements}.in").read_text(encoding="utf-8").splitlines()

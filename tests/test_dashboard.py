@@ -260,7 +260,7 @@ def test_strict_transport_security_behind_tls_only(server: DashboardServer) -> N
 
 
 def test_a_server_on_all_addresses_warns_and_serves_the_allowed_hosts(tmp_path: Path) -> None:
-    environment = {"MIGRATION_DEMO": "1", "MIGRATION_ALLOWED_HOSTS": "dashboard.example.com"}
+    environment = {"MIGRATION_DEMO": "1", "INSECURE": "1", "MIGRATION_ALLOWED_HOSTS": "dashboard.example.com"}
     with run_dashboard(tmp_path, environment, address="0.0.0.0") as server:
         host = ("Host: dashboard.example.com", "Origin: https://dashboard.example.com")
         assert send_raw(server, *HANDSHAKE, *host)[0].startswith("HTTP/1.1 101 ")

@@ -17,6 +17,7 @@ from domain.config.notify import Notify
 from domain.config.probe import Probe
 from domain.config.releases import Releases
 from domain.config.server import ServerSettings
+from domain.config.sign_in import SignIn
 from messages.errors import archive, config
 from sources.base import HealthState, ProblemKind
 
@@ -40,6 +41,7 @@ TABLES = {
     "notify": Notify,
     "probe": Probe,
     "server": ServerSettings,
+    "sign_in": SignIn,
 }
 HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "migration": ("## `[migration]`", Migration, {"fleets", "demo", "release", *TABLES}),
@@ -56,6 +58,7 @@ HEADINGS: dict[str, tuple[str, type[BaseModel], set[str]]] = {
     "notify": ("## `[notify]`", Notify, set()),
     "probe": ("## `[[probe]]`", Probe, set()),
     "server": ("## `[server]`", ServerSettings, set()),
+    "sign_in": ("## `[sign_in]`", SignIn, set()),
 }
 
 

@@ -22,6 +22,7 @@ from collector.shared_threads import OwnThreads, SharedThreads, threads_for
 from collector.stopping import stop_together
 from domain import Configuration, ConfigurationError, Migration, Window, utc_now
 from domain.config.server import ServerSettings
+from domain.config.sign_in import SignIn
 from domain.decision import RoutesState
 from domain.hosts import normalize_host
 from reports.sign_offs import signed_evaluation_json
@@ -329,15 +330,16 @@ logger = logging.getLogger(__name__)
 _lock = threading.Lock()
 _contexts: AppContexts | None = None
 _server_settings: ServerSettings | None = None
+_sign_in: SignIn | None = None
 
 
 def open_contexts() -> AppContexts:
     """The contexts, opened by the first call. Raises ConfigurationError or ArchiveError; the next call then tries again."""
-    global _contexts, _server_settings
+    global _contexts, _server_settings, _sign_in
     with _lock:
         if _contexts is None:
             configuration = load_configuration()
-            _server_settings = _with_environment(configuration.server)
+            _server_settings, _sign_in = _with_environment(configuration.server), configuration.sign_in
             opened: dict[str, AppContext] = {}
             archive: Archive | None = None
             try:
@@ -369,6 +371,11 @@ def opened_contexts() -> AppContexts | None:
 def server_settings() -> ServerSettings | None:
     """The settings of the configuration that was loaded last; None if none was valid yet. Also if its archive cannot be opened. Never waits."""
     return _server_settings
+
+
+def sign_in_settings() -> SignIn | None:
+    """The [sign_in] of the configuration that was loaded last; None without one."""
+    return _sign_in
 
 
 def close() -> None:

@@ -9,7 +9,7 @@ from reports.formats import local_minute
 from ui import layout
 from ui.app_context import AppContext
 from ui.controls import axis_offset_s, query_params, set_query
-from ui.retrospective.entries import author_input, confirmation, form_key
+from ui.retrospective.entries import author_input, confirmation, form_key, may_edit, show_needed_role
 from ui.retrospective.notes import save_note
 from ui.url import format_time, time_on_axis
 
@@ -31,6 +31,9 @@ def chart_note_form(app: AppContext) -> None:
         return
     if not chosen:
         confirmation(FORM)
+        return
+    if not may_edit(app):
+        show_needed_role()
         return
     try:
         ts = int(parse_datetime(chosen, app.migration.zone).timestamp())

@@ -115,6 +115,12 @@ ConfigIssueCode = Literal[
     "no_annotated_service",
     "not_a_host",
     "not_a_header",
+    "not_a_secure_url",
+    "not_a_member",
+    "no_members",
+    "key_of_method",
+    "key_of_another_method",
+    "another_sign_in",  # than another migration of the same process
     # ScheduleErrorCode of domain.cron
     "not_a_schedule",
     "rate_of_nothing",
@@ -187,6 +193,7 @@ _KEY_OF_CODE: dict[str, str] = {
     "path_and_bucket": "bucket",
     "prefix_without_bucket": "prefix",
     "athena_and_path": "athena",
+    "no_members": "viewers",
 }
 _KIND_OF_PYDANTIC_TYPE: dict[str, ValueKind] = {
     "string_type": "text",

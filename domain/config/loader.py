@@ -19,11 +19,24 @@ from domain.config.notify import Notify
 from domain.config.probe import Probe
 from domain.config.releases import Releases
 from domain.config.server import ServerSettings
+from domain.config.sign_in import SignIn
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 # The tables beside [migration], and the keys of [migration] itself. `demo` and `release` cannot be set in a file.
-TABLES = ("aws", "fleets", "mackerel", "criteria", "batches", "access_logs", "releases", "probe", "notify", "server")
+TABLES = (
+    "aws",
+    "fleets",
+    "mackerel",
+    "criteria",
+    "batches",
+    "access_logs",
+    "releases",
+    "probe",
+    "notify",
+    "server",
+    "sign_in",
+)
 _MIGRATION_KEYS = tuple(key for key in Migration.model_fields if key not in (*TABLES, "demo", "release"))
 _MODELS: dict[str, type[BaseModel]] = {
     "aws": Aws,
@@ -35,6 +48,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "notify": Notify,
     "probe": Probe,
     "server": ServerSettings,
+    "sign_in": SignIn,
 }
 
 

@@ -19,6 +19,7 @@ from domain.config.probe import Probe
 from domain.config.releases import Releases, ReleaseSpan
 from domain.config.retention import Retention, RetentionDuration, keep_s
 from domain.config.server import ServerSettings
+from domain.config.sign_in import SignIn
 from domain.redaction import redact_userinfo, register_url
 from domain.series import DEFAULT_SLOW_THRESHOLDS_S, FLEETS, FleetName, format_threshold
 from domain.window import parse_datetime, parse_warm_up
@@ -157,6 +158,7 @@ class Migration(ConfigTable):
     notify: Notify | None = None
     probe: tuple[Probe, ...] = ()
     server: ServerSettings = ServerSettings()
+    sign_in: SignIn | None = None
     demo: bool = False
     release: ReleaseSpan | None = None  # of a migration that services.releases derived from a deployment
 

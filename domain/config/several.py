@@ -9,12 +9,13 @@ from domain.config.errors import ConfigIssue, ConfigIssueCode, ConfigurationErro
 from domain.config.loader import TABLES, parse_tables, read_tables
 from domain.config.models import Migration
 from domain.config.server import ServerSettings
+from domain.config.sign_in import SignIn
 from domain.redaction import redact_userinfo
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """At least one migration, in the order of the files and of their entries: each has its own slug, all have one archive and one [server].
+    """At least one migration, in the order of the files and of their entries: each has its own slug, all have one archive, [server] and [sign_in].
 
     `errors`: why others are left out. `linked`: those of the demo that are opened by their name alone, and polled from then on; nothing announces their
     changes, as the demo has no [notify].
@@ -33,11 +34,15 @@ class Configuration:
     def server(self) -> ServerSettings:
         return self.migrations[0].server
 
+    @property
+    def sign_in(self) -> SignIn | None:
+        return self.migrations[0].sign_in
+
 
 def load_configuration(
     path: Path, *, check: Callable[[Migration], Iterable[ConfigIssue]] = lambda _migration: ()
 ) -> Configuration:
-    """The migrations of a file, or of the *.toml files of a folder. Raises ConfigurationError if none is valid.
+    """The migrations of a file, or of the *.toml files of a folder. Raises ConfigurationError if none is valid, or only an invalid one has [sign_in].
 
     `check`: what else is wrong with a migration.
     """
@@ -53,8 +58,8 @@ def load_configuration(
                 migrations[migration.slug] = migration
             else:
                 errors.append(_located(migration, file.name if is_folder else "", number))
-    if migrations:
-        return Configuration(tuple(_with_one_server(migrations.values())), tuple(errors))
+    if migrations and not _loses_sign_in(migrations.values(), errors):
+        return Configuration(tuple(_with_shared_tables(migrations.values())), tuple(errors))
     issues = tuple(issue for error in errors for issue in error.issues)
     raise ConfigurationError(path, issues) if issues else _error(path, "", "no_migrations")
 
@@ -70,14 +75,35 @@ def _conflicts(migration: Migration, others: Iterable[Migration]) -> Iterator[Co
             params = {"given": given, "archive": archive, "other": other.name}
             yield ConfigIssue("migration.archive", "another_archive", params)
             return
+        if migration.sign_in and other.sign_in and migration.sign_in != other.sign_in:
+            yield ConfigIssue("sign_in", "another_sign_in", {"other": other.name})
+            return
 
 
-def _with_one_server(migrations: Collection[Migration]) -> Iterator[Migration]:
-    """The migrations with the [server] of the first of them that has it."""
+def _loses_sign_in(migrations: Iterable[Migration], errors: Iterable[ConfigurationError]) -> bool:
+    """Whether only files of invalid migrations configure a sign-in: the others would be served without it."""
+    if any(migration.sign_in for migration in migrations):
+        return False
+    return any(_mentions_sign_in(error.path) for error in errors)
+
+
+def _mentions_sign_in(file: Path) -> bool:
+    try:
+        return b"sign_in" in file.read_bytes()
+    except OSError:
+        return False
+
+
+def _with_shared_tables(migrations: Collection[Migration]) -> Iterator[Migration]:
+    """The migrations with the [server] and the [sign_in] of the first of them that has it."""
     defaults = ServerSettings()
     server = next((migration.server for migration in migrations if migration.server != defaults), defaults)
+    sign_in = next((migration.sign_in for migration in migrations if migration.sign_in), None)
     for migration in migrations:
-        yield migration if migration.server == server else migration.model_copy(update={"server": server})
+        if (migration.server, migration.sign_in) == (server, sign_in):
+            yield migration
+        else:
+            yield migration.model_copy(update={"server": server, "sign_in": sign_in})
 
 
 def _migrations(file: Path) -> Iterator[tuple[int, Migration | ConfigurationError]]:

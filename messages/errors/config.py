@@ -11,6 +11,7 @@ from messages.errors import (
     config_notify,
     config_probe,
     config_releases,
+    config_sign_in,
 )
 from messages.errors.config_criteria import suggestion
 from messages.errors.sources import Message, shorten
@@ -54,6 +55,7 @@ _EXAMPLES = {
     **config_access_logs.EXAMPLES,
     **config_releases.EXAMPLES,
     **config_notify.EXAMPLES,
+    **config_sign_in.EXAMPLES,
 }
 _LISTED_BY = {
     "load balancer": "aws elbv2 describe-load-balancers",
@@ -176,6 +178,7 @@ _TEXTS: dict[str, IssueText] = {
     **config_access_logs.TEXTS,
     **config_releases.TEXTS,
     **config_notify.TEXTS,
+    **config_sign_in.TEXTS,
     **config_criteria.TEXTS,
 }  # fmt: skip
 
@@ -202,7 +205,7 @@ def format_key(key: str) -> str:
             return _("The file")
         return (
             f"[{first}]"
-            if first in ("migration", "aws", "mackerel", "fleets", "batches", "access_logs", "server")
+            if first in ("migration", "aws", "mackerel", "fleets", "batches", "access_logs", "server", "sign_in")
             else first
         )
     if first == "criteria":

@@ -74,7 +74,7 @@ def test_the_blind_spot_is_prominent(demo_server: DashboardServer, open_page: Op
 def test_every_page_warns_if_it_is_reachable_from_other_machines(
     start_server: StartServer, open_page: OpenPage
 ) -> None:
-    server = start_server({"MIGRATION_DEMO": "1"}, address="0.0.0.0")
+    server = start_server({"MIGRATION_DEMO": "1", "INSECURE": "1"}, address="0.0.0.0")
     for dashboard in (open_page(server), open_subpage(open_page, server, "/parity")):
         warning = dashboard.page.get_by_text("This dashboard is reachable from other machines without sign-in")
         expect(warning).to_have_count(1)

@@ -400,6 +400,59 @@ SERVER_ISSUES: list[InvalidConfig] = [
     ("server", True, "server", "wrong_type", {"kind": "table"}),
 ]
 
+
+def sign_in_table(**changes: object) -> dict[str, object]:
+    table: dict[str, object] = {
+        "method": "oidc",
+        "issuer": "https://id.example.com",
+        "client_id": "dashboard",
+        "dashboard_url": "https://dashboard.example.com",
+        "viewers": ["*"],
+    }
+    return {key: value for key, value in (table | changes).items() if value is not None}
+
+
+def _sign_in_issue(key: str, code: str, params: dict[str, str], **changes: object) -> InvalidConfig:
+    return ("sign_in", sign_in_table(**changes), f"sign_in.{key}", code, params)
+
+
+ALB_SIGN_IN = {"method": "alb", "viewers": ["*"]}
+SIGN_IN_ISSUES: list[InvalidConfig] = [
+    _sign_in_issue("method", "not_a_choice", {"given": "'saml'"}, method="saml"),
+    _sign_in_issue("method", "missing", {}, method=None),
+    _sign_in_issue("viewers", "no_members", {}, viewers=[]),
+    _sign_in_issue("viewers.0", "not_a_member", {"given": ""}, viewers=[" "]),
+    _sign_in_issue("editors.1", "not_a_member", {}, editors=["a", "b\0c"]),
+    _sign_in_issue("groups_claim", "empty", {}, groups_claim=""),
+    _sign_in_issue("session_hours", "out_of_range", {"limit": "1"}, session_hours=0),
+    *(
+        _sign_in_issue(key, "key_of_method", {"method": "oidc"}, **{key: None})
+        for key in ("issuer", "client_id", "dashboard_url")
+    ),
+    ("sign_in", ALB_SIGN_IN, "sign_in.load_balancer", "key_of_method", {"method": "alb"}),
+    ("sign_in", ALB_SIGN_IN | {"load_balancer": "front"}, "sign_in.load_balancer", "not_an_arn", {"given": "front"}),
+    _sign_in_issue(
+        "sign_out_url",
+        "key_of_another_method",
+        {"method": "oidc", "other": "alb"},
+        sign_out_url="https://a.example.com",
+    ),
+    *(
+        _sign_in_issue("issuer", "not_a_secure_url", {"given": url}, issuer=url)
+        for url in (
+            "http://id.example.com",
+            "id.example.com",
+            "https://",
+            "https://id.example.com/?a",
+            "https://id.example.com:x",
+        )
+    ),
+    _sign_in_issue("issuer", "not_a_secure_url", {}, issuer="https://me@id.example.com"),
+    _sign_in_issue("dashboard_url", "not_a_secure_url", {}, dashboard_url="https://dashboard.example.com/path"),
+    _sign_in_issue("viewer", "unknown_key", {"close": "viewers"}, viewer=["*"]),
+    ("sign_in", True, "sign_in", "wrong_type", {"kind": "table"}),
+]
+
 RELEASE_ISSUES: list[InvalidConfig] = [
     ("releases", {"servce": "photo/web"}, "releases.servce", "unknown_key", {"close": "service"}),
     ("releases", {"service": "web"}, "releases.service", "not_a_pair", {"given": "web"}),
@@ -430,4 +483,12 @@ PROBE_ISSUES: list[InvalidConfig] = [
     ("probe", [{"path": "/", "host": "https://a"}], "probe.0.host", "not_a_probe_host", {"given": "https://a"}),
     ("probe", [{"path": "/", "requests": 21}], "probe.0.requests", "out_of_range", {"limit": "20"}),
 ]
-ALL_ISSUES = (*PROBE_ISSUES, *CONFIG_ISSUES, *BATCH_ISSUES, *ACCESS_LOG_ISSUES, *SERVER_ISSUES, *RELEASE_ISSUES)
+ALL_ISSUES = (
+    *PROBE_ISSUES,
+    *CONFIG_ISSUES,
+    *BATCH_ISSUES,
+    *ACCESS_LOG_ISSUES,
+    *SERVER_ISSUES,
+    *SIGN_IN_ISSUES,
+    *RELEASE_ISSUES,
+)

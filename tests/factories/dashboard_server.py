@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +35,19 @@ StartServer = Callable[..., DashboardServer]  # the fixture `start_server`
 
 @contextmanager
 def run_dashboard(
-    home_dir: Path, environment: Mapping[str, str], *, address: str = "127.0.0.1", script: Path = ROOT / "dashboard.py"
+    home_dir: Path,
+    environment: Mapping[str, str],
+    *,
+    address: str = "127.0.0.1",
+    port: int = 0,
+    arguments: Sequence[str] = (),
+    script: Path = ROOT / "dashboard.py",
 ) -> Iterator[DashboardServer]:
     """Starts `streamlit run` of the script, waits until it is healthy, and stops it at the end.
 
     It does not inherit this process's environment: no proxy, no credentials, no MIGRATION_CONFIG.
     """
-    port = _free_port()
+    port = port or free_port()
     options = ("--server.headless=true", f"--server.address={address}", f"--server.port={port}")
     base_environment = {
         "HOME": str(home_dir),
@@ -51,7 +57,7 @@ def run_dashboard(
     }
     with (home_dir / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(script), *options],
+            [sys.executable, "-m", "streamlit", "run", str(script), *options, *arguments],
             cwd=ROOT,
             env=base_environment | dict(environment),
             stdout=log,
@@ -70,7 +76,7 @@ def run_dashboard(
                 process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -5,11 +5,13 @@ from datetime import datetime
 import streamlit as st
 
 from messages import probe as text
+from messages.sign_in import needs_role
 from reports.templating import render
 from services.probing import ProbeRunner, latest_results
 from ui import layout
 from ui.app_context import AppContext
 from ui.components import heartbeat
+from ui.identity import current_identity
 from ui.layout import format_ago
 
 PROGRESS_REFRESH_S = 2
@@ -37,6 +39,9 @@ def _controls(app: AppContext, runner: ProbeRunner, now: datetime) -> None:
     if runner.progress is not None:
         layout.note(text.progress(*runner.progress))
         heartbeat(PROGRESS_REFRESH_S, now=now.timestamp(), key="probes")
+        return
+    if not current_identity(app).may("editor"):
+        layout.note(needs_role("editor"))
         return
     total = sum(2 * probe.requests for probe in app.migration.probe)
     hosts = {probe.host for probe in app.migration.probe if probe.host}

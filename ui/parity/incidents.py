@@ -15,7 +15,7 @@ from services.incidents import acknowledgements
 from ui.app_context import AppContext
 from ui.decision import incidents_table
 from ui.endpoints.details import incident_hints
-from ui.retrospective.entries import author_input, confirmation, form_key, save_entry, show_invalid
+from ui.retrospective.entries import author_input, confirmation, form_key, may_edit, save_entry, show_invalid
 
 FORM = "incident"
 
@@ -33,7 +33,7 @@ def incidents_section(app: AppContext, evaluation: Evaluation, *, now: datetime)
     acknowledged = acknowledgements(found, evaluation.circumstances.notes)
     waiting = {incident.id: incident for incident in reversed(found) if incident.id not in acknowledged}
     confirmation(FORM)
-    if not waiting:
+    if not waiting or not may_edit(app):
         return
     with st.expander(str(text.ACKNOWLEDGE)), st.form(key := form_key(FORM), border=False):
         labels, zone = evaluation.labels, evaluation.zone

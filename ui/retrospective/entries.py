@@ -16,6 +16,7 @@ from archive import ArchiveError
 from domain import Removal
 from domain.window import parse_datetime
 from messages import notes as text
+from messages.sign_in import needs_role
 from reports.templating import render
 from ui import layout
 from ui.app_context import AppContext
@@ -35,6 +36,16 @@ def entered_time(app: AppContext, at: str) -> int:
 
 def show_invalid(message: str) -> None:
     st.html(Markup("<p class='warn'>{}</p>").format(message))
+
+
+def may_edit(app: AppContext) -> bool:
+    """Whether the visitor may add and remove entries."""
+    return current_identity(app).may("editor")
+
+
+def show_needed_role() -> None:
+    """In place of a form of entries."""
+    layout.note(needs_role("editor"))
 
 
 def author_input(app: AppContext, label: str, container: DeltaGenerator, *, key: str) -> str:

@@ -23,9 +23,11 @@ from ui.retrospective.entries import (
     entered_time,
     entry_row,
     form_key,
+    may_edit,
     removal_lines,
     save_entry,
     show_invalid,
+    show_needed_role,
 )
 
 FORM = "note"
@@ -40,15 +42,10 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
             text.TITLE, text.EXPLAINED
         )
     )
-    with st.form(key := form_key(FORM), border=False):
-        words = st.text_input(str(text.TEXT), max_chars=500, key=f"{key}_text")
-        first, second = st.columns(2)
-        when_help = text.when_help(app.migration.timezone)
-        at = first.text_input(str(text.WHEN), help=when_help, max_chars=40, key=f"{key}_when")
-        author = author_input(app, str(text.AUTHOR), second, key=key)
-        if st.form_submit_button(str(text.SAVE)):
-            save_note(app, FORM, words, at, author)
-    confirmation(FORM)
+    if may_edit(app):
+        _form(app)
+    else:
+        show_needed_role()
     end = int(now.timestamp()) // MINUTE_S * MINUTE_S + LOOKAHEAD_S
     events = app.archive.events.read(Window(outline.window.start, end))
     others = [event for event in events if event.kind == "note" and event.source != NOTES]
@@ -67,10 +64,22 @@ def notes_section(app: AppContext, outline: MigrationOutline, *, now: datetime) 
             author,
             form=FORM,
             key=note.key,
-            remove=remove if is_own else None,
+            remove=remove if is_own and may_edit(app) else None,
             restore=partial(_restore, app, note),
         )
     removal_lines(app, app.archive.notes.removals(), now=now)
+
+
+def _form(app: AppContext) -> None:
+    with st.form(key := form_key(FORM), border=False):
+        words = st.text_input(str(text.TEXT), max_chars=500, key=f"{key}_text")
+        first, second = st.columns(2)
+        when_help = text.when_help(app.migration.timezone)
+        at = first.text_input(str(text.WHEN), help=when_help, max_chars=40, key=f"{key}_when")
+        author = author_input(app, str(text.AUTHOR), second, key=key)
+        if st.form_submit_button(str(text.SAVE)):
+            save_note(app, FORM, words, at, author)
+    confirmation(FORM)
 
 
 def save_note(

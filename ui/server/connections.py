@@ -11,6 +11,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from domain.config.server import ServerSettings
+from domain.config.sign_in import SignIn
 from domain.hosts import HostPort, is_loopback, normalize_host
 from ui.server.asgi import ASGIApp, Receive, Scope, Send
 
@@ -80,9 +81,9 @@ def is_reachable_from_outside() -> bool:
     return _address is not None and not is_loopback(_address.host)
 
 
-def is_unprotected(settings: ServerSettings | None) -> bool:
+def is_unprotected(settings: ServerSettings | None, sign_in: SignIn | None) -> bool:
     """Whether other machines can connect and nothing is known to restrict access."""
-    return is_reachable_from_outside() and not (settings and settings.protected)
+    return is_reachable_from_outside() and not (sign_in or (settings and settings.protected))
 
 
 def _set_up(config: object) -> None:

@@ -20,6 +20,11 @@ def check_token(scope: Scope, token: str) -> Refusal | None:
     return None if peer and is_loopback(peer) and not is_forwarded else Refusal(403, str(text.LOOPBACK_ONLY))
 
 
+def is_token_path(path: str) -> bool:
+    """Whether TokenGuard guards the path, for HTTP."""
+    return path == METRICS_PATH or AGENT_API in path  # also below server.baseUrlPath
+
+
 class TokenGuard:
     """The middleware in front of /metrics and of Streamlit's agent API. The gate, whose refusals are decisions, asks `check_token` itself."""
 
@@ -28,8 +33,7 @@ class TokenGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
-        is_guarded = path == METRICS_PATH or AGENT_API in path  # also below server.baseUrlPath
-        if is_guarded and (refusal := check_token(scope, self._token)):
+        if is_token_path(path) and (refusal := check_token(scope, self._token)):
             await send_refusal(refusal, scope, send, *([CHALLENGE] if refusal.status == 401 else []))
         else:
             await self.app(scope, receive, send)

@@ -16,7 +16,7 @@ from sources.aws.client import default_region
 from sources.aws.inventory import AwsReading
 from sources.registry import DEFAULT_PATH
 from ui import layout
-from ui.app_context import server_settings
+from ui.app_context import server_settings, sign_in_settings
 from ui.retrospective.rate_limit import RateLimit
 from ui.server.connections import is_unprotected
 
@@ -27,7 +27,7 @@ _limit = RateLimit(READINGS_PER_MINUTE)
 
 
 def setup_section() -> None:
-    if is_unprotected(server_settings()):
+    if is_unprotected(server_settings(), sign_in_settings()):
         layout.empty_state(str(text.NOT_PROTECTED))
         return
     layout.note(str(text.PAGE_EXPLAINED))

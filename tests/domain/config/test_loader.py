@@ -240,7 +240,7 @@ def test_every_code_is_tested() -> None:
     tested |= {"cloudwatch_without_aws", "bad_expression"}  # test_criteria.py, test_registry.py
     tested |= {"release_without_groups", "releases_without_aws", "no_release_service"}  # test_releases.py
     tested |= {"sns_without_aws", "no_annotated_service"}  # test_notify.py
-    tested |= {"no_migrations", "name_twice", "another_archive"}  # test_several.py
+    tested |= {"no_migrations", "name_twice", "another_archive", "another_sign_in"}  # test_several.py
     assert tested == set(get_args(ConfigIssueCode))
 
 

@@ -229,14 +229,14 @@ def test_listening_on_more_than_loopback_is_noticed(
     host: str, is_reachable: bool, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(connections, "_address", None)
-    assert not is_unprotected(None)
+    assert not is_unprotected(None, None)
     config = Config(App, host=host, port=8501, log_config=None)
     with caplog.at_level(logging.INFO, logger=connections.__name__):
         connections._set_up(config)
     assert config.http_protocol_class is TimedHttpProtocol
     assert [vars(record)["url"] for record in caplog.records] == [url]
-    assert is_unprotected(None) == is_unprotected(ServerSettings()) == is_reachable
-    assert not is_unprotected(ServerSettings(protected=True))
+    assert is_unprotected(None, None) == is_unprotected(ServerSettings(), None) == is_reachable
+    assert not is_unprotected(ServerSettings(protected=True), None)
 
 
 def test_another_server_is_reported(caplog: pytest.LogCaptureFixture) -> None:

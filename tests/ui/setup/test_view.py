@@ -157,7 +157,7 @@ def test_all_visitors_together_read_a_few_times_a_minute(page: AppTest, readings
 def test_it_is_not_offered_to_other_machines(
     page: AppTest, readings: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "is_unprotected", lambda _settings: True)
+    monkeypatch.setattr(view, "is_unprotected", lambda *_settings: True)
     page.run()
     assert not page.button
     assert "Run cli.py init on this machine instead." in texts(page)

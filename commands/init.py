@@ -118,7 +118,7 @@ def _exit_with_failure(failure: DiscoveryFailure, reading: AwsReading, *, as_jso
         problems = [problem_json(problem) for problem in reading.problems]
         echo({"ok": False, "failure": failure.code, "text": sentence, "problems": problems})
     else:
-        for line in problem_lines(reading.problems):
+        for line in problem_lines(reading.problems, is_retried=False):
             echo(line)
         echo_text(sentence, err=True)
     raise typer.Exit(EXIT_USAGE if failure.code == "no_answer" else EXIT_FAILED)
@@ -181,7 +181,10 @@ def _exit(sentence: str, code: int = EXIT_FAILED) -> NoReturn:
 
 def _table(proposal: Proposal, problems: tuple[Problem, ...]) -> RenderableType:
     """What was found, and why; then what could not be read."""
-    return Group(*(line for row in text.findings(proposal) for line in _row_lines(*row)), *problem_lines(problems))
+    return Group(
+        *(line for row in text.findings(proposal) for line in _row_lines(*row)),
+        *problem_lines(problems, is_retried=False),
+    )
 
 
 def _row_lines(heading: str, name: str, reasons: tuple[str, ...]) -> Iterator[RenderableType]:

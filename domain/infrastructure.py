@@ -9,7 +9,8 @@ class InfrastructureHints:
     """What files of ecspresso, Terraform or CloudFormation name, in the order in which it was read. All may be empty.
 
     `services`: "cluster/service", or the service's name alone. `codedeploy_deployment_groups`: "application/deployment group", or the group's name alone.
-    `schedule_rules`: EventBridge rules by name. `functions`: Lambda functions by name. `origins`: where it was read, for messages.
+    `schedule_rules`: EventBridge rules by name, and schedules as "group/name".
+    `functions`: Lambda functions by name. `origins`: where it was read, for messages.
     """
 
     region: str = ""

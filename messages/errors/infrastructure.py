@@ -4,7 +4,7 @@ from messages.errors.sources import Message, shorten
 from messages.i18n import LazyText, _, lazy
 from sources.infrastructure.base import InfrastructureIssue, InfrastructureIssueCode
 
-_ENTER = lazy("Everything else of the file was used; enter this value when asked.")
+_FOUND = lazy("No action needed: `init` looks for it in AWS. Everything else of the file was used.")
 _TEXTS: dict[InfrastructureIssueCode, tuple[LazyText, LazyText]] = {
     "not_readable": (lazy("Cannot be read: {detail}."), lazy("Check the path and the file's permissions.")),
     "file_too_large": (
@@ -34,7 +34,7 @@ _TEXTS: dict[InfrastructureIssueCode, tuple[LazyText, LazyText]] = {
     ),
     "outside_folder": (
         lazy("“{path}” is outside of the configuration's folder, so it was not read."),
-        lazy("Pass a state with `--tfstate`; other values are asked for."),
+        lazy("Pass a state with `--tfstate`; `init` looks for other values in AWS."),
     ),
     "control_block": (
         lazy("The block {{{{ {expression} }}}} is not evaluated; what it contains was left out."),
@@ -46,19 +46,19 @@ _TEXTS: dict[InfrastructureIssueCode, tuple[LazyText, LazyText]] = {
     ),
     "unknown_function": (
         lazy("`{key}` is not rendered: {{{{ {expression} }}}} calls `{function}`, which only ecspresso has."),
-        _ENTER,
+        _FOUND,
     ),
     "variable_not_set": (
         lazy("`{key}` is not rendered: the environment variable {variable} is not set."),
-        lazy("Set {variable} as for ecspresso, or enter the value when asked."),
+        lazy("Set {variable} as for ecspresso; without it, `init` looks for the value in AWS."),
     ),
     "not_in_state": (
         lazy("`{key}` is not rendered: the state has no `{address}`, or it is no name or ARN of a resource that is read."),
-        _ENTER,
+        _FOUND,
     ),
     "no_state": (
         lazy("`{key}` is not rendered: no state was read that could have `{address}`."),
-        lazy("Pass the state with `--tfstate`, or enter the value when asked."),
+        lazy("Pass the state with `--tfstate`; without it, `init` looks for the value in AWS."),
     ),
     "withheld": (
         lazy("The value of {{{{ {expression} }}}} looks like a secret, so it was not used."),

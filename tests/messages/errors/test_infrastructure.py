@@ -21,7 +21,7 @@ def test_an_issue_with_a_line() -> None:
     assert format_infrastructure_issue(issue) == Message(
         "deploy/ecspresso.yml, line 2",
         "`region` is not rendered: the environment variable AWS_REGION is not set.",
-        "Set AWS_REGION as for ecspresso, or enter the value when asked.",
+        "Set AWS_REGION as for ecspresso; without it, `init` looks for the value in AWS.",
         "docs/init.md#what-could-not-be-read",
     )
 

@@ -18,7 +18,7 @@ from analysis.parity.context import JudgeContext
 from commands.shared import startup
 from commands.shared.alarms import alarm_lines
 from commands.shared.context import open_context
-from commands.shared.decision import decision_lines, incident_lines
+from commands.shared.decision import decision_lines, incident_lines, sign_off_lines
 from commands.shared.fitting_table import FittingTable
 from commands.shared.options import (
     Config,
@@ -223,6 +223,7 @@ def evaluation_table(evaluation: Evaluation, *, now: datetime) -> RenderableType
         if (worst_hour := verdicts.worst_hour(result, evaluation.zone))
     ]
     parts += incident_lines(evaluation, now=now)
+    parts += sign_off_lines(evaluation, now=now)
     if unexplained := parity.unexplained(judgement, evaluation.labels):
         parts.append(plain(unexplained, FAINT))
     if judgement.default_criteria:

@@ -57,9 +57,9 @@ def check_lines(check: EvidenceCheck) -> RenderableType:
     lines += [plain(f"✘ {text.change(code, name)}", BAD) for code, name in check.changes]
     if not check.changes:
         lines.append(plain(f"✔ {text.UNCHANGED}", GOOD))
-    lines += [plain(f"✘ {sign_offs.problem(entry)}", BAD) for entry in check.ledger.problems]
-    if not check.ledger.problems:
-        lines.append(plain(f"✔ {sign_offs.intact(check.ledger)}", GOOD))
+    lines += [plain(f"✘ {problem}", BAD) for problem in sign_offs.problems(check.ledger)]
+    if intact := sign_offs.intact(check.ledger):
+        lines.append(plain(f"✔ {intact}", GOOD))
     lines += signature_lines(check.signatures) if check.signatures else [plain(f"– {text.NOT_SIGNED}", WARN)]
     if check.others:
         lines.append(plain(f"– {text.others(len(check.others))}", FAINT))

@@ -1,10 +1,9 @@
 """Messages for sign-offs: signatures under the evidence of a phase, and the ledger that they are in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 
-from domain.decision import Decision
-from domain.sign_offs import Ledger, LedgerEntry, MarginChange, SignOff, needs_reason
+from domain.sign_offs import Ledger, LedgerEntry, MarginChange, SignOff
 from messages import decision, times, verdicts
 from messages.i18n import LazyText, _, comma_list, lazy, plural
 
@@ -20,16 +19,17 @@ HEAD = (
     lazy("decision"),
     lazy("margins"),
     lazy("comment"),
-    lazy("evidence (SHA-256)"),
+    lazy("evidence"),
 )
 NAME = lazy("Name")
-COMMENT = lazy("Comment (optional)")
+COMMENT = lazy("Comment (the reason, unless the decision is CONTINUE)")
 SIGN = lazy("Sign")
 SIGNED = lazy("Signed.")
 BUILDING = lazy("Building the evidence …")
 FILE = lazy("Signed evidence file")
 FILE_EXPLAINED = lazy("The evidence of a running phase changes every minute: keep the file that was signed.")
 ONLY_APPROVERS = lazy("Only approvers can sign.")
+COMPARE = lazy("Compare the ledger with the one in an earlier evidence file: docs/sign_off.md#the-ledger.")
 REFUSALS: Mapping[str, LazyText] = {
     "no_phase": lazy("Only the evidence of a phase can be signed."),
     "no_data": lazy("Not signed: there is no current data."),
@@ -37,13 +37,6 @@ REFUSALS: Mapping[str, LazyText] = {
     "no_name": lazy("Not signed: a name is required."),
     "no_reason": lazy("Not signed: unless the decision is CONTINUE, a reason is required."),
 }
-
-
-def comment_label(decided: Decision) -> str:
-    """The label of the comment, which is required unless the decision is to continue."""
-    if not needs_reason(decided):
-        return str(COMMENT)
-    return _("Reason (required: the decision is {decision})").format(decision=decision.WORDS[decided])
 
 
 def how(sign_off: SignOff) -> str:
@@ -63,13 +56,15 @@ def margins(sign_off: SignOff) -> str:
     return comma_list(f"{verdicts.metric_name(metric)} ±{margin}" for metric, margin in sign_off.margins)
 
 
-def margin_notes(sign_off: SignOff, zone: tzinfo, *, now: datetime) -> Iterator[str]:
-    """What changed after the phase began, or since when that is known."""
-    yield from (margin_change(change, zone, now=now) for change in sign_off.margin_changes)
-    if sign_off.margins_since is None:
+def margin_notes(
+    changes: Iterable[MarginChange], recorded_since: int | None, phase_start: int, zone: tzinfo, *, now: datetime
+) -> Iterator[str]:
+    """The changes after the phase began, or since when they are known. Times in epoch seconds."""
+    yield from (margin_change(change, zone, now=now) for change in changes)
+    if recorded_since is None:
         yield _("Whether margins changed after the phase began is unknown: they were not recorded.")
-    elif sign_off.margins_since > sign_off.phase_start:
-        at = times.clock_of(sign_off.margins_since, zone, now=now)
+    elif recorded_since > phase_start:
+        at = times.clock_of(recorded_since, zone, now=now)
         yield _("Margins are recorded since {time}; whether they changed before is unknown.").format(time=at)
 
 
@@ -100,7 +95,15 @@ def problem(entry: LedgerEntry) -> str:
     return text.format(number=entry.row.sequence)
 
 
+def problems(ledger: Ledger) -> list[str]:
+    """What is wrong with each row of the ledger that has a problem, and the next step; nothing without any."""
+    found = [problem(entry) for entry in ledger.problems]
+    return [*found, str(COMPARE)] if found else []
+
+
 def intact(ledger: Ledger) -> str:
-    return plural(
-        "{n} sign-off in the ledger, unchanged.", "{n} sign-offs in the ledger, unchanged.", len(ledger.entries)
-    )
+    """That nothing is wrong; "" if something is, or without any sign-off."""
+    if ledger.problems or not ledger.entries:
+        return ""
+    n = len(ledger.entries)
+    return plural("{n} sign-off in the ledger, unchanged.", "{n} sign-offs in the ledger, unchanged.", n)

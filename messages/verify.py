@@ -55,7 +55,7 @@ def change(code: str, name: str) -> str:
 
 
 def evidence(sha256: str) -> str:
-    return _("Evidence: SHA-256 {sha256}").format(sha256=sha256)
+    return _("SHA-256 {sha256}").format(sha256=sha256)
 
 
 def others(n: int) -> str:

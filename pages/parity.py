@@ -27,6 +27,7 @@ from ui.language import fragment
 from ui.parity.criteria_import import criteria_import_section
 from ui.parity.evidence_button import evidence_button
 from ui.parity.incidents import incidents_section
+from ui.parity.sign_off import sign_off_section
 from ui.parity.view import JudgementView, is_loading, judgement_view, phase_evaluation
 from ui.parity.window_latency import window_latency_section
 from ui.past import finding, past_hero, show_past_in_tab
@@ -71,6 +72,8 @@ def _judgement(app: AppContext, now: datetime) -> None:
     _interval_trace(app, view)
     window_latency_section(app, source, judged_phase(view.phase), now=now)
     st.html(endpoints_summary(app, view.phase.window))
+    with st.container():
+        sign_off_section(app, view, evaluation, source, now=now)
     _folded(app, view, now)
     request_last_days(app, view.phase.window, now=now)
 

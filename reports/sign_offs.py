@@ -37,13 +37,23 @@ def sign_off_rows(entries: Sequence[LedgerEntry], zone: tzinfo, *, now: datetime
             times.clock_of(sign_off.signed_at, zone, now=now),
             text.decided(sign_off),
             text.margins(sign_off),
-            tuple(text.margin_notes(sign_off, zone, now=now)),
+            tuple(
+                text.margin_notes(sign_off.margin_changes, sign_off.margins_since, sign_off.phase_start, zone, now=now)
+            ),
             sign_off.sentence,
             sign_off.evidence_sha256,
             text.problem(entry) if entry.problem else "",
         )
         for entry in reversed(entries)
         if (sign_off := entry.sign_off)
+    ]
+
+
+def signed_in_short(entries: Sequence[LedgerEntry], zone: tzinfo, *, now: datetime) -> list[str]:
+    """A line for each signature, the oldest first."""
+    return [
+        " · ".join(filter(None, (text.in_short(row.name, row.clock, row.decision), row.problem)))
+        for row in reversed(sign_off_rows(entries, zone, now=now))
     ]
 
 

@@ -71,8 +71,8 @@ def phase_margin_changes(
     return changes, history[0].first_seen if history else None
 
 
-def refusal(evaluation: Evaluation, signature: Signature, *, shown: Decision) -> SignOffRefusal | None:
-    """Why a signature is refused; None if it is not. `shown`: the decision that was read by who signs."""
+def refusal(evaluation: Evaluation, signature: Signature, *, shown: Decision | None) -> SignOffRefusal | None:
+    """Why a signature is refused; None if it is not. `shown`: the decision that was read by who signs, None if that was of another phase."""
     decision = evaluation.decision.decision
     if evaluation.phase is None:
         return "no_phase"

@@ -1,14 +1,15 @@
-"""The decision, its reasons and the incidents in the terminal."""
+"""The decision, its reasons, the incidents and the sign-offs in the terminal."""
 
 from datetime import datetime
 
 from rich.text import Text
 
 from commands.shared.output import plain
-from commands.shared.styles import DECISION_STYLES, FAINT
-from messages import decision, incidents
+from commands.shared.styles import BAD, DECISION_STYLES, FAINT
+from messages import decision, incidents, sign_offs
 from messages.errors.sources import shorten
 from reports.judgement_json import decision_headline, incident_rows, shown_reasons
+from reports.sign_offs import phase_window, signed_in_short
 from services.evaluation import Evaluation
 
 MAX_REASONS = 8
@@ -39,3 +40,12 @@ def incident_lines(evaluation: Evaluation, *, now: datetime) -> list[Text]:
         for incident, _span, note in incident_rows(evaluation, now=now)
     )
     return [plain(" · ".join(line), FAINT) for line in lines]
+
+
+def sign_off_lines(evaluation: Evaluation, *, now: datetime) -> list[Text]:
+    """A line for each signature under the phase, and for each row of the ledger that was changed."""
+    ledger = evaluation.ledger
+    if ledger is None:
+        return []
+    signed = signed_in_short(ledger.of_window(phase_window(evaluation)), evaluation.zone, now=now)
+    return [*(plain(line, FAINT) for line in signed), *(plain(line, BAD) for line in sign_offs.problems(ledger))]

@@ -1,7 +1,7 @@
 """The report of `doctor`, which other commands print if they cannot start."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -15,12 +15,14 @@ from commands.shared.output import message_lines, plain, problem_lines, title
 from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import ConfigIssue, Migration
 from domain.files import FileExposure
+from domain.sign_offs import Ledger
 from messages import cli as text
-from messages import states
+from messages import sign_offs, states
 from messages.errors import config
 from messages.live import elapsed
 from messages.times import duration
 from reports.judgement_json import archive_problem_json, issue_json, pick, problem_json
+from reports.sign_offs import ledger_state_json
 from sources.base import SUPPLEMENTARY, Health, Problem
 
 LABEL_WIDTH = max(cell_len(str(label)) for label in (text.CONFIGURATION, text.ARCHIVE))
@@ -38,12 +40,13 @@ class DoctorReport:
     archive_problem: ArchiveProblem | None = None
     archive_exposure: FileExposure | None = None
     checks: tuple[Health, ...] = ()
+    ledger: Ledger = field(default_factory=Ledger)
 
     @property
     def n_failures(self) -> int:
         """Without warnings."""
         failed = sum(is_ok(check) is False for check in self.checks)
-        return len(self.config_issues) + (self.archive_problem is not None) + failed
+        return len(self.config_issues) + (self.archive_problem is not None) + len(self.ledger.problems) + failed
 
 
 def is_ok(check: Health) -> bool | None:
@@ -57,9 +60,10 @@ def doctor_json(report: DoctorReport) -> dict[str, Any]:
     migration, problem = report.migration, report.archive_problem
     archive = {
         "url": report.archive,
-        "ok": problem is None,
+        "ok": problem is None and not report.ledger.problems,
         "problem": archive_problem_json(problem) if problem else None,
         "exposure": report.archive_exposure,
+        "ledger": ledger_state_json(report.ledger),
     }
     return {
         "ok": not report.n_failures,
@@ -89,13 +93,14 @@ def doctor_table(report: DoctorReport) -> RenderableType:
     )
     parts += [_indented(message_lines(config.format_config_issue(issue))) for issue in report.config_issues]
     if report.migration:
-        ok, exposure = report.archive_problem is None, report.archive_exposure
+        ok, exposure = report.archive_problem is None and not report.ledger.problems, report.archive_exposure
         parts.append(
             _line(ok, str(text.ARCHIVE), plain(report.archive), remark=exposure is not None, width=LABEL_WIDTH)
         )
         if exposure:
             parts.append(_indented(plain(str(text.ARCHIVE_EXPOSED[exposure]))))
     parts += map(_indented, problem_lines((), report.archive_problem))
+    parts += [_indented(plain(problem, BAD)) for problem in sign_offs.problems(report.ledger)]
     for source, checks in groupby(report.checks, key=lambda check: check.source):
         parts += _source_lines(source, tuple(checks))
     parts.append(Text(text.doctor_summary(report.n_failures), BAD if report.n_failures else GOOD))

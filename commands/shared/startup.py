@@ -13,6 +13,7 @@ from commands.shared.doctor_report import DoctorReport, doctor_json, doctor_tabl
 from commands.shared.output import echo, redact_url
 from domain import Configuration, ConfigurationError, Migration, utc_now
 from domain.files import FileExposure
+from domain.sign_offs import Ledger
 from messages import cli as text
 from messages.errors.config import format_config_issue
 from messages.releases import not_judged
@@ -106,15 +107,19 @@ def examine(
     """The report; checks the archive, too, without a known `problem`."""
     configuration = text.BUILT_IN_DEMO if migration.demo else str(config or DEFAULT_PATH)
     exposure: FileExposure | None = None
+    ledger = Ledger()
     if problem is None:
         try:
             with Archive.open(migration.archive, migration) as archive:
                 archive.check_writable()
                 exposure = archive.file_exposure
                 archive.check_integrity()
+                ledger = archive.sign_offs.read()
         except ArchiveError as error:
             problem = error.problem
-    return DoctorReport(str(configuration), (), migration, redact_url(migration.archive), problem, exposure, checks)
+    return DoctorReport(
+        str(configuration), (), migration, redact_url(migration.archive), problem, exposure, checks, ledger
+    )
 
 
 def invalid_reports(configuration: Configuration) -> Iterator[DoctorReport]:

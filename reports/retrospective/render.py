@@ -1,7 +1,7 @@
 """The retrospective as one self-contained page, and as JSON."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from charts.base.frame import chart_frame
 from charts.base.svg import figure_svg
 from charts.timeline import timeline_figure
 from domain import FLEETS, Event, Migration, Window
+from domain.sign_offs import Ledger
 from messages import retrospective as text
 from messages.parity import phase_name
 from reports.formats import creation_time, local_minute, slug
@@ -29,6 +30,7 @@ from reports.judgement_json import (
 )
 from reports.probes import probe_rows
 from reports.retrospective.summary import impact_sentences, impact_tiles, incident_marks, opening
+from reports.sign_offs import ledger_state_json, sign_offs_json, signed_in_short
 from reports.templating import environment
 from services import retrospective as service
 from services.batches import BatchView
@@ -45,6 +47,7 @@ class RetrospectiveReport:
     """A retrospective with its chart data and evaluations. `made_at`: the time of the report.
 
     `probes`: each configured probe with its newest result; `batches`: their runs since the outline's start, None without [batches].
+    `ledger`: all sign-offs of the migration.
     """
 
     migration: Migration
@@ -53,6 +56,7 @@ class RetrospectiveReport:
     made_at: datetime
     probes: ProbesWithResults = ()
     batches: BatchView | None = None
+    ledger: Ledger = field(default_factory=Ledger)
 
     @property
     def file_name(self) -> str:
@@ -86,6 +90,10 @@ class RetrospectiveReport:
             made=creation_time(migration, made_at),
             events=[(local_minute(migration, event.ts), event) for event in outline.events],
             missing=missing_data(migration, retrospective, now=made_at),
+            sign_offs={
+                row.phase.window: signed_in_short(self.ledger.of_window(row.phase.window), migration.zone, now=made_at)
+                for row in retrospective.phase_rows
+            },
             probes=probe_rows(migration, self.probes),
             handover=handover_rows(migration, self.batches.jobs if self.batches else (), made_at),
         )
@@ -125,7 +133,12 @@ class RetrospectiveReport:
                     for rollback in retrospective.rollbacks
                 ],
             },
-            "phases": [_phase_json(row, self.evaluations.get(row.phase.window)) for row in retrospective.phase_rows],
+            "phases": [
+                _phase_json(row, self.evaluations.get(row.phase.window))
+                | {"sign_offs": sign_offs_json(self.ledger.of_window(row.phase.window))}
+                for row in retrospective.phase_rows
+            ],
+            "ledger": ledger_state_json(self.ledger),
             "before_after": _before_after_json(retrospective.before_after),
             "gaps": [window_json(gap) for gap in retrospective.gaps],
             "hourly_only_until": iso_time(retrospective.hourly_only_until),
@@ -156,7 +169,8 @@ def report_of(
     """The report of a retrospective. Raises ArchiveError."""
     evaluations = dict(service.phase_evaluations(archive, migration, retrospective, now=now))
     probes = latest_results(archive, migration, now=now)
-    return RetrospectiveReport(migration, retrospective, evaluations, now, probes, batches)
+    ledger = archive.sign_offs.read()
+    return RetrospectiveReport(migration, retrospective, evaluations, now, probes, batches, ledger)
 
 
 def missing_data(migration: Migration, retrospective: Retrospective, *, now: datetime) -> list[str]:

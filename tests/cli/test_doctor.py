@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from archive import Archive
 from commands.shared.output import redact_url
@@ -15,6 +16,7 @@ from sources.demo.sources import DemoMetrics, DemoTraffic
 from sources.registry import Sources
 from tests.cli.conftest import ANCHOR, DENIED, json_output, lines, run
 from tests.factories.archives import overwrite_page
+from tests.factories.sign_offs import make_sign_off
 
 pytestmark = pytest.mark.usefixtures("demo")
 
@@ -254,6 +256,20 @@ class TestDoctor:
         result = run("doctor", "--json")
         assert result.exit_code == 1
         assert json_output(result)["archive"]["problem"]["kind"] == "damaged"
+
+    def test_a_changed_sign_off_is_reported(self, demo: Migration):
+        with Archive.open(demo.archive, demo) as archive:
+            archive.sign_offs.add(make_sign_off())
+            assert run("doctor").exit_code == 0
+            with archive.engine.begin() as connection:
+                connection.execute(text("DROP TRIGGER sign_off_no_update"))
+                connection.execute(text("UPDATE sign_off SET body = replace(body, 'Mika', 'Eve!')"))
+        result = run("doctor")
+        assert result.exit_code == 1
+        assert any(line.startswith("✘ Archive sqlite:///") for line in lines(result.stdout))
+        assert "Sign-off 1 was changed after it was signed." in result.stdout
+        archive_json = json_output(run("doctor", "--json"))["archive"]
+        assert (archive_json["ok"], archive_json["ledger"]["problems"][0]["code"]) == (False, "changed")
 
     def test_an_archive_url_is_shown_without_credentials(self):
         assert redact_url("postgresql+psycopg://me:pa@ss@db/archive?password=x") == "postgresql+psycopg://db/archive"

@@ -17,7 +17,7 @@ import pytest
 
 import cli
 from analysis import EXCLUSION_REASONS, VERDICTS, CriterionVerdict, Judgement, Phase, PhaseStart, Verdict, VerdictReason
-from archive import ArchiveError
+from archive import Archive, ArchiveError
 from collector.access_log_ingest import IngestProgress
 from collector.access_log_worker import AccessLogWorker
 from commands.shared import startup
@@ -36,6 +36,7 @@ from sources.registry import Sources, create_sources
 from tests.cli.conftest import ANCHOR, DENIED, NOW, json_output, keys, lines, sources_at
 from tests.cli.conftest import run as run_command
 from tests.factories.frames import START
+from tests.factories.sign_offs import make_sign_off
 
 pytestmark = pytest.mark.usefixtures("demo")
 run = partial(run_command, "judge")
@@ -708,3 +709,35 @@ def test_every_json_value_is_documented():
     section = DOCS[DOCS.index("### judge") :]
     for value in (*VERDICTS, *get_args(VerdictReason), *EXCLUSION_REASONS, *get_args(PhaseStart)):
         assert f"`{value}`" in section, value
+
+
+def test_the_sign_offs_of_the_phase_are_in_the_json_and_in_the_terminal(demo: Migration):
+    phase = Window(*(int(datetime.fromisoformat(at).timestamp()) for at in ("2026-11-23T13:52Z", "2026-11-23T20:00Z")))
+    before = Window(phase.start - 3600, phase.start)
+    assert json_output(run("--json"))["sign_offs"] == []
+    with Archive.open(demo.archive, demo) as archive:
+        archive.sign_offs.add(make_sign_off(before, name="Taro"))
+        row = archive.sign_offs.add(make_sign_off(phase, decision="hold", verified=False, margins_since=None))
+    data = json_output(run("--json"))
+    (signed,) = data["sign_offs"]
+    assert signed == {
+        "sequence": 2,
+        "name": "Mika",
+        "email": "mika@example.com",
+        "verified": False,
+        "signed_at": "2026-11-23T20:01:00Z",
+        "decision": "hold",
+        "verdict": "parity",
+        "sentence": "On to 50%.",
+        "evidence_sha256": "ab" * 32,
+        "window": {"from": "2026-11-23T13:52:00Z", "to": "2026-11-23T20:00:00Z"},
+        "margins": {"error_rate": "0.5 pp", "latency_p95": "20 ms"},
+        "margin_changes": [],
+        "margins_since": None,
+        "hash": row.hash,
+        "problem": None,
+    }
+    assert data["ledger"] == {"intact": True, "sign_offs": 2, "last_hash": row.hash, "problems": []}
+    printed = lines(run().stdout)
+    assert "Signed by Mika, 05:01 JST: ■ HOLD" in printed
+    assert not any("Taro" in line for line in printed)

@@ -30,7 +30,7 @@ def test_a_signed_file_is_shown_with_its_signature(tmp_path: Path) -> None:
     assert result.exit_code == 0
     digest = evidence_digest(signed_files(make_evidence()))
     assert result.stdout.splitlines() == [
-        f"Evidence: SHA-256 {digest}",
+        f"SHA-256 {digest}",
         "21 Sep 14:10–15:10 UTC",
         "✔ The files are those of the manifest.",
         "✔ 1 sign-off in the ledger, unchanged.",

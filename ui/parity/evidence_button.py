@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 import streamlit as st
@@ -14,7 +15,7 @@ from reports.evidence.render import evidence_file_name, evidence_zip
 from services.alarms import read_alarms
 from services.criteria import with_criteria
 from services.evaluation import JudgementInput
-from services.evidence import collect_evidence
+from services.evidence import EvidenceBundle, collect_evidence
 from ui.app_context import AppContext
 from ui.batches.view import batches_in
 from ui.controls import page_checkpoint
@@ -46,6 +47,13 @@ def _evidence_file(
 
 def _build_evidence_file(app: AppContext, view: JudgementView, source: str, checkpoint: Callable[[], None]) -> bytes:
     now = utc_now()
+    return evidence_zip(evidence_bundle(app, view, source, checkpoint, now=now), made_at=now)
+
+
+def evidence_bundle(
+    app: AppContext, view: JudgementView, source: str, checkpoint: Callable[[], None], *, now: datetime
+) -> EvidenceBundle:
+    """The evidence of the phase that is shown. `checkpoint` may raise to give up. Raises ArchiveError."""
     phase = view.phase
     result = app.archive.metrics.read(phase.judged_window, source, now=now)  # all series, not only the judge's
     result = with_criteria(app.archive, app.migration, result, now=now)
@@ -66,5 +74,4 @@ def _build_evidence_file(app: AppContext, view: JudgementView, source: str, chec
         evaluation.circumstances,
     )
     batches = batches_in(app, result.window, "evidence")
-    bundle = collect_evidence(app.archive, app.migration, source, data, batches=batches, checkpoint=checkpoint)
-    return evidence_zip(bundle, made_at=now)
+    return collect_evidence(app.archive, app.migration, source, data, batches=batches, checkpoint=checkpoint)

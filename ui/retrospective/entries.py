@@ -73,8 +73,18 @@ class _Done:
     undo: Callable[[], object] | None
 
 
-def save_entry(form: str, title: str, save: Callable[[], _Entry], undo: Callable[[_Entry], object]) -> None:
-    """Stores an entry, confirms it and draws the section again, or says that there were too many or why the archive cannot be used."""
+def save_entry(
+    form: str,
+    title: str,
+    save: Callable[[], _Entry],
+    undo: Callable[[_Entry], object] | None = None,
+    *,
+    done: str = "",
+) -> None:
+    """Stores an entry, confirms it and draws the section again, or says that there were too many or why the archive cannot be used.
+
+    `undo`: None if an entry stays. `done`: in place of "Added.".
+    """
     of_session: RateLimit = st.session_state.setdefault("entry_limit", RateLimit(SESSION_LIMIT))
     if wait_s := of_session.try_enter() or _of_archive.try_enter():
         show_invalid(text.too_many(wait_s))
@@ -85,7 +95,7 @@ def save_entry(form: str, title: str, save: Callable[[], _Entry], undo: Callable
         layout.archive_error_page(title, error)
         return
     st.session_state[f"{form}_entries"] = st.session_state.get(f"{form}_entries", 0) + 1
-    st.session_state[_DONE] = _Done(form, str(text.ADDED), partial(undo, entry))
+    st.session_state[_DONE] = _Done(form, done or str(text.ADDED), partial(undo, entry) if undo else None)
     st.rerun(scope="fragment")
 
 

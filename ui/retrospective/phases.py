@@ -57,14 +57,14 @@ def _compared(retrospective: Retrospective) -> list[Phase]:
 def _phases(app: AppContext, retrospective: Retrospective, judging: _Judging) -> None:
     now, source = utc_now(), retrospective.outline.source
     timer, incidents, table, progress = st.container(), st.empty(), st.empty(), st.empty()
-    compared = _compared(retrospective)
+    compared, ledger = _compared(retrospective), app.archive.sign_offs.read()
 
     def show() -> bool:
         """Whether all phases are judged."""
         known = judging.evaluations
         n_judged = sum(phase.window in known for phase in compared)
         incidents.html(tables.incident_list(app.migration, retrospective, known))
-        table.html(tables.phases_table(app.migration, retrospective, known, query_params(), now=now))
+        table.html(tables.phases_table(app.migration, retrospective, known, query_params(), ledger=ledger, now=now))
         if n_judged < len(compared):
             progress.progress(n_judged / len(compared), text.judging(n_judged + 1, len(compared)))
             return False

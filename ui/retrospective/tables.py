@@ -10,11 +10,13 @@ from analysis.retrospective.phase_rows import PhaseRow
 from charts.base.events import EVENT_SYMBOLS
 from charts.timeline import EVENT_PRIORITY
 from domain import Event, Migration, Window
+from domain.sign_offs import Ledger
 from domain.window import DAY_S
 from messages import before_after, events
 from messages import retrospective as text
 from messages.errors.sources import shorten
 from reports.retrospective.summary import impact_sentences, impact_tiles
+from reports.sign_offs import signed_in_short
 from reports.templating import render
 from services.evaluation import Evaluation
 from services.phase_incidents import numbered_incidents
@@ -31,6 +33,7 @@ _SORT_VALUES: Mapping[str, Callable[[PhaseRow], Any]] = {
     "errors": lambda row: row.error_difference,
     "p95": lambda row: row.p95_difference,
 }
+NO_SIGN_OFFS = Ledger()
 MAX_EVENTS = 4
 MAX_LIVE_WINDOW_S = DAY_S  # the longest range of the Live page
 
@@ -60,6 +63,7 @@ def phases_table(
     evaluations: Mapping[Window, Evaluation],
     query_params: Mapping[str, str] | None = None,
     *,
+    ledger: Ledger = NO_SIGN_OFFS,
     now: datetime,
 ) -> Markup:
     """One row per phase, the newest last unless the URL has another order. A phase without an evaluation is being judged."""
@@ -81,11 +85,12 @@ def phases_table(
                 happened,
                 len(row.events) - len(shown),
                 [item for item in incidents if item.evaluation is evaluations.get(window)],
+                signed_in_short(ledger.of_window(window), migration.zone, now=now),
             )
         )
     names = text.phases_head(labels["baseline"], labels["canary"])
     head = sort_head(names, SORT_COLUMNS, sort, query, ascending_first="phase")
-    return render("retrospective.phases_table", head=head, rows=rows, labels=labels)
+    return render("retrospective.phases_table", head=head, rows=rows, labels=labels, ledger=ledger)
 
 
 def _event(event: Event, migration: Migration, now: datetime) -> tuple[str, str]:

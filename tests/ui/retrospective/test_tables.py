@@ -3,12 +3,14 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from charts.timeline import IncidentMark
 from domain import Slo
+from domain.sign_offs import Ledger
 from reports.retrospective.phases_csv import phases_csv
 from reports.retrospective.render import build_report
 from reports.retrospective.summary import incident_marks
@@ -16,6 +18,7 @@ from reports.templating import render
 from services.phase_incidents import numbered_incidents
 from services.retrospective import build_retrospective, phase_evaluations, read_outline
 from tests.factories.archived_migration import NOW, archived_migration, make_migration
+from tests.factories.sign_offs import make_sign_off
 from ui.retrospective.tables import incident_list, phases_table, tiles
 
 MIGRATION = make_migration()
@@ -34,6 +37,35 @@ def test_every_judged_phase_has_its_verdict_and_the_reason(tmp_path: Path) -> No
     assert [page.count("judging …") for page in pages] == [3, 2, 0]
     assert pages[2].count("CI within the margin.") == 4  # two critical criteria of two phases
     assert "CI within the margin." in pages[1]
+
+
+def test_a_phase_has_its_sign_offs_and_a_changed_row_is_named(tmp_path: Path) -> None:
+    with archived_migration(tmp_path) as archive:
+        outline = read_outline(archive, MIGRATION, "mackerel", now=NOW)
+        assert outline
+        retrospective = build_retrospective(archive, MIGRATION, outline)
+        window = retrospective.phase_rows[1].phase.window
+        archive.sign_offs.add(make_sign_off(window, name="<b>Mika</b>", decision="hold"))
+        report = build_report(archive, MIGRATION, "mackerel", now=NOW)
+        ledger = archive.sign_offs.read()
+    assert report
+    signed = "Signed by &lt;b&gt;Mika&lt;/b&gt;, 11 Mar 15:21 UTC: ■ HOLD"
+    for page in (phases_table(MIGRATION, retrospective, {}, ledger=ledger, now=NOW), report.html()):
+        (row,) = [part for part in page.split("<tr>") if signed in part]
+        assert "2 · 25%" in row and "was changed after" not in page
+    phases = report.json()["phases"]
+    assert [[item["decision"] for item in phase["sign_offs"]] for phase in phases] == [[], ["hold"], [], []]
+    assert report.json()["ledger"]["intact"]
+
+    row = ledger.entries[0].row
+    changed = Ledger.of(MIGRATION.key, [replace(row, body=row.body.replace("Mika", "Eve!"))])
+    for page in (
+        phases_table(MIGRATION, retrospective, {}, ledger=changed, now=NOW),
+        replace(report, ledger=changed).html(),
+    ):
+        assert page.count("Sign-off 1 was changed after it was signed.") == 2  # in its phase, and below the table
+    state = replace(report, ledger=changed).json()["ledger"]
+    assert (state["intact"], [item["code"] for item in state["problems"]]) == (False, ["changed"])
 
 
 def test_incidents_are_numbered_with_their_detection_and_rollback(tmp_path: Path) -> None:

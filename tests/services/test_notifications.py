@@ -11,6 +11,7 @@ from archive import Archive, ArchiveError
 from channels.base import Delivery, Notice
 from channels.mackerel import MackerelWriter
 from domain import Migration
+from domain.config.releases import ReleaseSpan
 from messages.notifications import MAY_BE_REPEATED
 from services import notifications
 from services.notices import NotifyTarget
@@ -259,6 +260,27 @@ def test_a_channel_that_hangs_delays_no_other_one(archive: Archive, monkeypatch:
         notifier.stop()
 
 
+def test_each_thread_sends_to_its_own_kind_of_channel(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeReceiver() as slack, FakeReceiver() as webhook:
+        for name, value in {"SLACK_URL": slack.url, "W": webhook.url, "S": "a secret of many bytes"}.items():
+            monkeypatch.setenv(name, value)
+        notified = target_of(archive, notified_migration(webhook="W", webhook_secret="S"))
+        for second, canary in enumerate((10, 25)):
+            record_weights(archive, canary, at(second))
+            announce_changes(notified, at(second))
+        Notifier(lambda: [notified], lambda: at(20)).send_all("webhook")
+    assert (len(slack.received), len(webhook.received)) == (0, 1)
+
+
+def test_the_channels_of_a_migration_are_kept(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    created: list[Migration] = []
+    monkeypatch.setattr(notifications, "create_channels", lambda migration: created.append(migration) or ())
+    notifier = Notifier(lambda: [target(archive)])
+    for _ in range(2):
+        notifier.send_all("slack")
+    assert len(created) == 1
+
+
 def test_one_migration_stops_no_other_one(
     archive: Archive, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -318,11 +340,15 @@ def test_the_thread_of_mackerel_posts_metrics(archive: Archive, monkeypatch: pyt
     with FakeMackerelWrites() as server:
         for name, value in {"K": "write-key-of-mackerel", "MACKEREL_APIBASE": server.url}.items():
             monkeypatch.setenv(name, value)
-        for has_metrics in (False, True):
-            migration = notified_migration(mackerel_key="K", mackerel_metrics=has_metrics)
+        without, with_metrics = (
+            notified_migration(mackerel_key="K", mackerel_metrics=posts) for posts in (False, True)
+        )
+        release = {"id": "1", "slug": "photo-service-1", "key": "k", "start": int(NOW.timestamp())}
+        of_release = with_metrics.model_copy(update={"release": ReleaseSpan.model_validate(release)})
+        for migration, is_posted in ((without, False), (of_release, False), (with_metrics, True)):
             notified = target_of(archive, migration)
             Notifier(lambda notified=notified: [notified], lambda: at(0)).send_all("mackerel_annotations")  # type: ignore[misc]
-            assert bool(server.metrics) == has_metrics
+            assert bool(server.metrics) == is_posted
 
 
 def test_the_documentation_has_the_sentence_of_a_repeat() -> None:

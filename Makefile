@@ -22,7 +22,7 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # The programs that some tests need: installed if missing.
 PROGRAMS = chromium="$$(.ci/chromium)" && CHROMIUM="$$chromium" PG_CTL="$$(.ci/postgresql)" JAVA_HOME="$$(.ci/java)"
 
-.PHONY: help run demo test test-fast coverage lint typecheck format messages lock sbom audit world bench clean
+.PHONY: help run demo test test-fast coverage lint typecheck format messages lock sbom licenses audit world bench clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ lock: $(DEV) ## Pin requirements*.in into requirements*.txt, with hashes (ARGS=-
 
 sbom: $(DEV) ## Write the locked packages as a CycloneDX bill of materials (SBOM=sbom.json)
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file $(SBOM) requirements.txt
+
+licenses: $(DEV) ## Write the licences of the locked packages into docs/LICENSES.md, from the metadata of what is installed
+	@PIP_LICENSES=$(BIN)/pip-licenses .ci/licenses requirements.txt requirements-otel.txt requirements-jsonnet.txt > docs/LICENSES.md
 
 audit: $(DEV) ## Look up known vulnerabilities of the locked packages; needs network access
 	@PIP_AUDIT=$(BIN)/pip-audit .ci/audit requirements.txt requirements-otel.txt requirements-jsonnet.txt requirements-auth.txt

@@ -66,3 +66,34 @@ def test_an_audit_without_an_answer_for_every_package_fails_with_a_sentence(
     assert "--strict" in arguments
     files = [path.name for path in ROOT.glob("requirements*.txt") if path.name != "requirements-dev.txt"]
     assert sorted(re.findall(r"--requirement=(\S+)", " ".join(arguments))) == sorted(files)
+
+
+INSTALLED_LOCKS = ("requirements.txt", "requirements-otel.txt", "requirements-jsonnet.txt")
+LICENSES = ROOT / "docs" / "LICENSES.md"
+
+
+def test_the_page_of_licences_lists_exactly_the_locked_packages() -> None:
+    rows = dict(re.findall(r"(?m)^\| ([a-z0-9-]+) \| (.+) \|$", LICENSES.read_text(encoding="utf-8")))
+    del rows["package"]
+    names = {name for file in INSTALLED_LOCKS for name, _ in LOCKED.findall((ROOT / file).read_text(encoding="utf-8"))}
+    assert set(rows) == {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+    copyleft = {name for name, licence in rows.items() if re.search("GPL|General Public", licence)}
+    assert copyleft == {"psycopg", "psycopg-binary"}  # LGPL
+
+
+def test_the_page_of_licences_is_what_the_metadata_names() -> None:
+    environment = {**os.environ, "PIP_LICENSES": str(Path(sys.executable).parent / "pip-licenses")}
+    command = [str(ROOT / ".ci" / "licenses"), *INSTALLED_LOCKS]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout == LICENSES.read_text(encoding="utf-8")
+
+
+def test_a_package_without_a_known_licence_fails(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("no-such-package==1.0 \\\n", encoding="utf-8")
+    environment = {**os.environ, "PIP_LICENSES": str(Path(sys.executable).parent / "pip-licenses")}
+    command = [str(ROOT / ".ci" / "licenses"), str(tmp_path / "requirements.txt")]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (
+        1,
+        "The licence of no-such-package is not known: it is not installed here, or its metadata does not name one.\n",
+    )

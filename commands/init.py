@@ -211,6 +211,7 @@ def proposal_json(proposal: Proposal, problems: tuple[Problem, ...], toml: str) 
             for name, fleet in fleets.items()
         },
         "mackerel_service": proposal.mackerel.service or None,
+        "batches": [name for name, _trigger in proposal.batches.jobs] if proposal.batches else [],
         "choices": [
             {
                 "key": choice.key,

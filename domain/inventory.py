@@ -66,11 +66,12 @@ class FoundMackerelHost:
 
 @dataclass(frozen=True, slots=True)
 class MackerelInventory:
-    """An organization."""
+    """An organization. `metric_names`: by service, of those whose names were read."""
 
     organization: str = ""
     services: tuple[str, ...] = ()
     hosts: tuple[FoundMackerelHost, ...] = ()
+    metric_names: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

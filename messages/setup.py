@@ -76,6 +76,7 @@ LABELS: Mapping[DecisionKey, LazyText] = {
     "ec2_target_group": lazy("Old fleet (EC2)"),
     "mackerel_service": lazy("Mackerel service"),
 }
+BATCHES = lazy("Batches")
 ECS_SERVICE, CODEDEPLOY = lazy("ECS service"), "CodeDeploy"
 NONE = lazy("none")
 NEXT_STEP = lazy("Next: cli.py doctor checks every permission, then make run.")
@@ -168,6 +169,8 @@ def findings(proposal: Proposal) -> Iterator[tuple[str, str, tuple[str, ...]]]:
             yield str(ECS_SERVICE), service_details(service.name, service.desired, service.task_definition), ()
         if fleet.deployment_group:
             yield CODEDEPLOY, shorten(fleet.deployment_group.name), ()
+    if batches := proposal.batches:
+        yield str(BATCHES), shorten(comma_list(name for name, _trigger in batches.jobs)), ()
     yield _finding("mackerel_service", proposal.mackerel.service or str(NONE), proposal.mackerel.reasons)
 
 
@@ -226,6 +229,9 @@ NAME_COMMENT = lazy("The name on all pages: that of the load balancer. Any text 
 TIMEZONE_COMMENT = lazy("The zone of all times: that of {region}.")
 CRITERIA_COMMENT = lazy(
     "What parity means is your decision, fixed before the comparison. Without [[criteria]] default margins apply:"
+)
+BATCHES_COMMENT = lazy(
+    "Jobs whose metrics have the name of a rule, a schedule or a function. Check the unit (s, ms or min) and the timestamp: docs/batches.md."
 )
 CODEDEPLOY_COMMENT = lazy("The deployment group of {service}.")
 MACKEREL_COMMENT = lazy("Without [mackerel]: {reasons}.")

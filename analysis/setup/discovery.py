@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from analysis.setup.batches import ProposedBatches, propose_batches
 from analysis.setup.proposal import (
     Answers,
     Choice,
@@ -58,6 +59,7 @@ class _Discovery:
         canary, baseline = self._fleet("ECS", canary_option), self._fleet("EC2", baseline_option)
         if baseline.service:  # from one ECS service to another
             baseline, canary = (replace(fleet, label=fleet.target_group_names[0]) for fleet in (baseline, canary))
+        mackerel = self._mackerel(balancer, baseline, canary)
         return Proposal(
             name=balancer.name,
             region=self._inventory.region,
@@ -67,8 +69,9 @@ class _Discovery:
             rule_reasons=rule_option.reasons if rule_option else (),
             baseline=baseline,
             canary=canary,
-            mackerel=self._mackerel(balancer, baseline, canary),
+            mackerel=mackerel,
             choices=tuple(self._choices),
+            batches=self._batches(mackerel.service),
             profile=profile,
         )
 
@@ -287,6 +290,12 @@ class _Discovery:
             (*option.reasons, Reason("has_metrics", (("host", host.name or host.id),))),
             host,
         )
+
+    def _batches(self, service: str) -> ProposedBatches | None:
+        """Those that report to the Mackerel service."""
+        found = self._inventory.mackerel
+        names = next((names for name, names in found.metric_names if name == service), ()) if found else ()
+        return propose_batches(self._inventory.triggers, service, names)
 
     # ---- hints
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from analysis.setup.batches import ProposedBatches
 from domain.inventory import FoundDeploymentGroup, FoundLoadBalancer, FoundMackerelHost, FoundService
 from domain.traffic import Rule
 
@@ -114,6 +115,7 @@ class Proposal:
     canary: ProposedFleet
     mackerel: ProposedMackerel
     choices: tuple[Choice, ...]
+    batches: ProposedBatches | None = None
     profile: str = ""
 
     @property

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from analysis.setup.batches import ProposedBatches
 from analysis.setup.proposal import Proposal, ProposedFleet, Reason
 from domain import Migration
 from domain.config.loader import parse_tables
@@ -25,6 +26,7 @@ def migration_toml(proposal: Proposal) -> str:
         _fleet_table("baseline", proposal.baseline),
         _fleet_table("canary", proposal.canary),
         _mackerel_table(proposal),
+        *(_batches_tables(proposal.batches) if proposal.batches else ()),
         _criteria(),
     )
     return "\n\n".join("\n".join(lines) for lines in ([_comment(str(text.FILE_HEAD))], *map(list, tables))) + "\n"
@@ -82,6 +84,23 @@ def _mackerel_table(proposal: Proposal) -> Iterator[str]:
     if mackerel.service:
         yield f"service = {quote(mackerel.service)}"
     yield f"alb_host = {quote(mackerel.host.id)}"
+
+
+def _batches_tables(batches: ProposedBatches) -> Iterator[Iterable[str]]:
+    yield (
+        "[batches]",
+        _comment(str(text.BATCHES_COMMENT)),
+        f"service = {quote(batches.service)}",
+        *(f"{key} = {quote(pattern)}" for key, pattern in batches.patterns),
+    )
+    for name, trigger in batches.jobs:
+        key = "scheduler" if trigger.kind == "scheduler" else "rule"
+        yield (
+            "[[batches.jobs]]",
+            f"name = {quote(name)}",
+            f"{key} = {quote(trigger.name)}",
+            f"function = {quote(trigger.function)}",
+        )
 
 
 def _criteria() -> Iterator[str]:

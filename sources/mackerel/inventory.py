@@ -9,7 +9,7 @@ from sources.mackerel.models import Host
 from sources.mackerel.protocol import MackerelError
 from sources.mackerel.queries import METRIC_NAMES, SOURCE
 
-MAX_HOSTS = 20  # whose metric names are read
+MAX_HOSTS = MAX_SERVICES = 20  # whose metric names are read
 _GROUP_METRIC = re.compile(METRIC_NAMES["requests", "sum"].replace(".", r"\.").replace("{group}", "(.+)"))
 
 
@@ -20,9 +20,10 @@ def read_mackerel_inventory(api: MackerelApi) -> tuple[MackerelInventory | None,
         services = tuple(service.name for service in api.services())
         hosts = sorted(api.hosts(), key=lambda host: ".elb." not in host.custom_identifier)
         found = tuple(_read_host(api, host) for host in hosts[:MAX_HOSTS])
+        names = tuple((name, frozenset(api.service_metric_names(name))) for name in services[:MAX_SERVICES])
     except MackerelError as error:
         return None, (error.to_problem(SOURCE),)
-    return MackerelInventory(organization, services, tuple(host for host in found if host.target_groups)), ()
+    return MackerelInventory(organization, services, tuple(host for host in found if host.target_groups), names), ()
 
 
 def _read_host(api: MackerelApi, host: Host) -> FoundMackerelHost:

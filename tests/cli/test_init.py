@@ -17,6 +17,7 @@ from domain.config.loader import load
 from tests.cli.conftest import json_output, lines, run
 from tests.fakes.deployments import service as service_payload
 from tests.fakes.elbv2 import EXPIRED
+from tests.fakes.mackerel import SERVICE
 from tests.fakes.services import FakeServices, fake_services
 from tests.fakes.traffic_model import SteadyTraffic
 
@@ -96,6 +97,24 @@ def test_the_program_writes_a_file_that_doctor_passes(folder: Path) -> None:
     checked = run_program("doctor")
     assert (checked.returncode, lines(checked.stdout)[-1]) == (0, "All checks passed.")
     assert "✘" not in checked.stdout and "!" not in checked.stdout
+
+
+def test_batches_are_found_and_doctor_passes_on_them(folder: Path, services: FakeServices) -> None:
+    events, now = services.elbv2.client("events"), int(time.time()) // 60 * 60
+    function = "arn:aws:lambda:ap-northeast-1:123456789012:function:photo-thumbnails"
+    events.put_rule(Name="photo-thumbnails", ScheduleExpression="rate(5 minutes)")
+    events.put_targets(Rule="photo-thumbnails", Targets=[{"Id": "1", "Arn": function}])
+    ran = dict.fromkeys(range(now - 1800, now, 300), 1.0)
+    services.mackerel.points[SERVICE] = {f"batch.thumbnails.{metric}": ran for metric in ("duration", "success")}
+    try:
+        assert "Batches: thumbnails" in lines(run("init").stdout)
+        batches = load(folder / "migration.toml").batches
+        assert batches and [(job.name, job.rule) for job in batches.jobs] == [("thumbnails", "photo-thumbnails")]
+        assert run("doctor").exit_code == 0
+    finally:
+        services.mackerel.points.clear()
+        events.remove_targets(Rule="photo-thumbnails", Ids=["1"])
+        events.delete_rule(Name="photo-thumbnails")
 
 
 def test_an_existing_file_is_kept_before_anything_is_asked(folder: Path, services: FakeServices) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from analysis.setup.discovery import propose
 from domain import Migration
+from domain.inventory import FoundTrigger
 from messages.i18n import in_language
 from services.setup.migration_toml import migration_toml, parse_toml
 from tests.factories.inventory import (
@@ -130,6 +131,25 @@ def test_without_rule_mackerel_and_known_zone() -> None:
     assert tables["migration"] == {"name": "photo"}
     assert "mackerel" not in tables
     assert "# Without [mackerel]: MACKEREL_APIKEY is not set." in migration_toml(proposal)
+
+
+def test_batches() -> None:
+    triggers = (
+        FoundTrigger("rule", "photo-thumbnails", "thumbnails"),
+        FoundTrigger("scheduler", "photo/digest", "digest"),
+    )
+    names = frozenset(f"batch.{job}.{metric}" for job in ("thumbnails", "digest") for metric in ("duration", "success"))
+    found = replace(mackerel("photo", "admin"), metric_names=(("admin", frozenset()), ("photo", names)))
+    batches = load(migration_toml(propose(photo_inventory(mackerel=found, triggers=triggers)))).batches
+    assert batches and (batches.service, batches.duration, batches.success) == (
+        "photo",
+        "batch.{job}.duration",
+        "batch.{job}.success",
+    )
+    assert [(job.name, job.rule, job.scheduler, job.function_name or job.function) for job in batches.jobs] == [
+        ("digest", "", "photo/digest", "digest"),
+        ("thumbnails", "photo-thumbnails", "", "thumbnails"),
+    ]
 
 
 def test_the_comments_are_in_the_language_of_the_reader() -> None:

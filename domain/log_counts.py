@@ -37,15 +37,13 @@ EXAMPLES = pa.schema(
     [("ts", pa.float64()), *_REQUEST, ("path", pa.string()), ("target", pa.string()), *_OUTCOME, *_TARGET]
 )
 
-# What was answered. One row: `n` responses with `bytes` in all, headers included, of the same minute and `protocol` (the log's `type`: "h2"), and of
-# the same power of two: each sent at least 2 ** `size_class` bytes, and fewer than twice as many.
+# What was answered. One row: `n` responses with `bytes` in all, headers included, of the same minute and `protocol` (the log's `type`: "h2").
 SIZES = pa.schema(
     [
         ("minute", pa.int64()),
         *_REQUEST,
         *_OUTCOME,
         ("protocol", pa.string()),
-        ("size_class", pa.int8()),
         ("n", pa.int64()),
         ("bytes", pa.int64()),
     ]

@@ -22,8 +22,6 @@ STATUS_MARGIN = Margin(value=1, unit="pp")
 PROTOCOL_MARGIN = Margin(value=5, unit="pp")
 MIN_REQUESTS = 100  # of each fleet
 MAX_ERROR_STATUS = 500  # from here on the criteria judge the rate of errors
-NO_BODY_STATUSES = (204, 304)  # and responses to HEAD
-REDIRECTS = (301, 302, 303, 307, 308)
 
 AnswerKind = Literal["size", "status", "protocol"]
 BodyKind = Literal["body", "head", "empty", "part"]

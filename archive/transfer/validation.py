@@ -270,7 +270,6 @@ _LOG_RANGES = {
     "elb_status": (-1, 999),
     "target_status": (-1, 999),
     "latency_ms": (-1, 2**31 - 1),
-    "size_class": (0, 63),
     "bytes": (0, 2**62),
     "outcome": (-1, OUTCOME_EDGES_MS[-1]),
 }

@@ -73,7 +73,7 @@ FROM grouped WHERE example IS NOT NULL AND {_VALID} AND {_MINUTE} >= ? AND {_MIN
 """
 _SIZES = f"""
 SELECT {_MINUTE} AS minute, {_HOST} AS host, split_part(head, ' ', 1) AS method, route, {_GROUP_NAME},
-  coalesce(TRY_CAST(elb_status AS SMALLINT), {NO_STATUS}) AS elb_status, protocol, coalesce(TRY_CAST(size_class AS TINYINT), 0) AS size_class,
+  coalesce(TRY_CAST(elb_status AS SMALLINT), {NO_STATUS}) AS elb_status, protocol,
   CAST(sum(n) AS BIGINT) AS n, CAST(coalesce(sum(bytes), 0) AS BIGINT) AS bytes
 FROM grouped
 WHERE kind = 'size' AND {_VALID_GROUP} AND regexp_matches(elb_status, {quote(STATUS_REGEX)}) AND {_MINUTE} >= ? AND {_MINUTE} < ?

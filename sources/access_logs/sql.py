@@ -21,7 +21,7 @@ FIELDS = (
     "elb_status_code", "target_status_code", "received_bytes", "sent_bytes", "request", "user_agent", "ssl_cipher", "ssl_protocol", "target_group_arn",
 )  # fmt: skip
 GROUP_COLUMNS = ("minute", "head", "route", "target_group", "elb_status", "target_status", "latency")  # of counts_sql
-SIZE_COLUMNS = ("minute", "head", "route", "target_group", "elb_status", "protocol", "size_class")
+SIZE_COLUMNS = ("minute", "head", "route", "target_group", "elb_status", "protocol")
 TARGET_COLUMNS = ("minute", "target_group", "outcome", "target")
 CLIENT_COLUMNS = ("minute", "target_group", "outcome", "agent", "protocol", "tls", "long_time")
 ALL_COLUMNS = tuple(dict.fromkeys((*GROUP_COLUMNS, *SIZE_COLUMNS, *TARGET_COLUMNS, *CLIENT_COLUMNS)))
@@ -149,7 +149,7 @@ def _grouping_sets() -> str:
 def _kind_sql(*, details: bool) -> str:
     if not details:
         return "'count'"
-    kinds = {"latency": "count", "size_class": "size", "target": "target", "agent": "client"}
+    kinds = {"latency": "count", "head": "size", "target": "target", "agent": "client"}
     cases = "".join(f" WHEN grouping({column}) = 0 THEN '{kind}'" for column, kind in kinds.items())
     return f"CASE{cases} END"
 
@@ -172,8 +172,7 @@ def _details_sql() -> str:
         + " WHEN request_processing_time < '0' THEN 'not_sent' WHEN target_processing_time < '0' THEN 'no_answer'"
     )
     return (
-        f"type AS protocol, CAST(floor(log2(greatest(TRY_CAST(sent_bytes AS DOUBLE), 1))) AS INTEGER) AS size_class,"
-        f" target_port AS target, {_agent_sql()} AS agent, ssl_protocol AS tls,"
+        f"type AS protocol, target_port AS target, {_agent_sql()} AS agent, ssl_protocol AS tls,"
         f" CASE{long_time} ELSE 'none' END AS long_time, {outcome} AS outcome"
     )
 

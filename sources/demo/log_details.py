@@ -48,7 +48,6 @@ def demo_sizes(counts: pa.Table, last_step: int) -> pa.Table:
     row, protocol = np.nonzero(of_protocol)
     columns = {name: sums[name].take(pa.array(row)) for name in keys}
     columns["protocol"] = pa.array(np.array(list(_PROTOCOLS), dtype=object)[protocol])
-    columns["size_class"] = pa.array(np.log2(mean[row]).astype(np.int8))
     columns["n"] = pa.array(of_protocol[row, protocol])
     columns["bytes"] = pa.array((mean[row] * of_protocol[row, protocol]).astype(np.int64))
     return pa.table({name: columns[name] for name in SIZES.names}).cast(SIZES)

@@ -10,7 +10,7 @@ from sources.access_logs.counter import LogCounts
 from tests.factories.log_counts import EC2, ECS, FLEET_OF, HOST, START, count_row, count_table, first_minutes
 
 ROUTE, AGENT = "/<script>alert(1)</script>", "<b>client</b>"
-_SIZE = {"host": HOST, "method": "GET", "route": ROUTE, "elb_status": 200, "protocol": "h2", "size_class": 13, "n": 20}
+_SIZE = {"host": HOST, "method": "GET", "route": ROUTE, "elb_status": 200, "protocol": "h2", "n": 20}
 
 
 def failed_requests(start: int, group: str = ECS) -> LogCounts:

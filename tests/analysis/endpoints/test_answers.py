@@ -30,7 +30,6 @@ def size_rows(
         {
             **row,
             "minute": START + minute * 60,
-            "size_class": int(np.log2(mean)),
             "n": n,
             "bytes": int(n * mean * rng.uniform(0.9, 1.1)),
             **columns,

@@ -47,7 +47,7 @@ def test_counts_come_hour_by_hour_with_their_texts_encoded(tmp_path: Path) -> No
 def size_row(minute: int, n: int) -> dict[str, object]:
     return {
         "minute": NOON + minute * 60, "host": "photo.example.com", "method": "GET", "route": "/", "target_group": "photo-ecs",
-        "elb_status": 200, "protocol": "h2", "size_class": 8, "n": n, "bytes": 366 * n,
+        "elb_status": 200, "protocol": "h2", "n": n, "bytes": 366 * n,
     }  # fmt: skip
 
 

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from analysis.deployments.drain import CommandPurpose, Drain, Obstacle, ObstacleKind, OldGroup, RemovalCommand, RuleUse
+from analysis.deployments.drain import (
+    WEEK_S,
+    CommandPurpose,
+    Drain,
+    Obstacle,
+    ObstacleKind,
+    OldGroup,
+    RemovalCommand,
+    RuleUse,
+)
 from domain import Migration
 from messages import numbers, times
 from messages.command_help import command_help
@@ -34,6 +43,7 @@ NOT_SEEN = lazy(
 NO_BATCHES = lazy("Batches are not configured, so scheduled work of the old fleet was not checked.")
 RULES_TITLE = lazy("Rules that name its target groups")
 CALLERS_TITLE = lazy("Who still called it")
+READING_CALLERS = lazy("Reading the log files around the last request…")
 CHANGES_TITLE = lazy("Requests after each weight change")
 NO_RULES = lazy("No rule names its target groups.")
 OBSTACLES: dict[ObstacleKind, LazyText] = {
@@ -76,6 +86,14 @@ def verdict(drain: Drain, migration: Migration) -> str:
     if drain.verdict == "unknown":
         return _("Unknown whether {fleet} is empty.").format(fleet=fleet)
     return _("Not safe to remove {fleet}.").format(fleet=fleet)
+
+
+def as_of(drain: Drain, migration: Migration, *, now: datetime) -> str:
+    """Of when the answer is: also on the Retrospective, it is not that of the migration's end."""
+    until = times.clock_of(drain.until, migration.zone, now=now)
+    return _("As of {time}, by the rules of now and the requests of the last {duration}.").format(
+        time=until, duration=times.duration(max(drain.required_s, WEEK_S))
+    )
 
 
 def required(drain: Drain) -> str:

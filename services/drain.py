@@ -1,6 +1,8 @@
 """Whether the old fleet is empty: its requests, rules, targets and batches, from the archive."""
 
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -62,19 +64,70 @@ def read_drain(
     )
 
 
-def read_callers(source: LogSource | None, archive: Archive, drain: Drain) -> Callers | None:
-    """Who called the old fleet last, from the log files around the last request. None without logs, without such requests, and while they are due:
+@dataclass(frozen=True, slots=True)
+class CallersQuery:
+    """The target groups, the log files' window, and the last weight change (epoch seconds) of `find_callers`."""
+
+    target_groups: tuple[str, ...]
+    window: Window
+    changed_at: int
+
+
+def callers_query(archive: Archive, drain: Drain) -> CallersQuery | None:
+    """The log files around the last request of the old fleet. None without requests in the required time, and while they are due:
 
     while a rule without a condition sends requests there. Raises ArchiveError.
     """
     late = [item for item in drain.obstacles if item.kind == "requests" and item.ts]
     is_due = any(item.kind == "forwards" and item.rule and not item.rule.is_conditional for item in drain.obstacles)
-    if source is None or not late or is_due:
+    if not late or is_due:
         return None
     last = max(item.ts or 0 for item in late)
     window = Window(last // MINUTE_S * MINUTE_S - CALLERS_S, last // MINUTE_S * MINUTE_S).aligned(FILE_INTERVAL_S)
     changed_at = max((change.ts for change in archive.events.weight_changes()), default=0)
-    return find_callers(source, tuple(item.subject for item in late), window, changed_at=changed_at)
+    return CallersQuery(tuple(item.subject for item in late), window, changed_at)
+
+
+def read_callers(source: LogSource | None, archive: Archive, drain: Drain) -> Callers | None:
+    """Who called the old fleet last; None without logs and without `callers_query`. Raises ArchiveError."""
+    query = callers_query(archive, drain)
+    if source is None or query is None:
+        return None
+    return find_callers(source, query.target_groups, query.window, changed_at=query.changed_at)
+
+
+class CallerLookups:
+    """Finds callers for pages, which do not wait, in a thread of its own, one query at a time. Safe to share between threads."""
+
+    def __init__(self, source: LogSource) -> None:
+        self._source, self._lock = source, threading.Lock()
+        self._newest: tuple[CallersQuery, Callers | None] | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_reading(self) -> bool:
+        return self._thread is not None
+
+    def result(self, query: CallersQuery) -> Callers | None:
+        """What was found last, of this query or an earlier one; None without any. Reads log files once for each query. Returns at once."""
+        with self._lock:
+            if self._thread is None and (self._newest is None or self._newest[0] != query):
+                self._thread = threading.Thread(target=self._run, args=(query,), name="callers", daemon=True)
+                self._thread.start()
+            return self._newest[1] if self._newest else None
+
+    def wait(self) -> None:
+        """Until nothing is being read."""
+        if thread := self._thread:
+            thread.join()
+
+    def _run(self, query: CallersQuery) -> None:
+        found: Callers | None = None
+        try:
+            found = find_callers(self._source, query.target_groups, query.window, changed_at=query.changed_at)
+        finally:
+            with self._lock:
+                self._newest, self._thread = (query, found), None
 
 
 def _old_groups(

@@ -29,6 +29,7 @@ from reports.sign_offs import signed_evaluation_json
 from services.alarms import alarm_saver
 from services.background_routes import BackgroundRoutes
 from services.board import Board, BoardRow, ReleaseBoard, read_row
+from services.drain import CallerLookups
 from services.gate import GateRecorder, GateThread
 from services.metrics import MetricsTarget
 from services.notices import NotifyTarget
@@ -63,6 +64,7 @@ class AppContext:
     background_routes: BackgroundRoutes = field(init=False)
     release_board: ReleaseBoard = field(init=False)
     trace_lookups: TraceLookups | None = field(init=False)  # None without access logs
+    caller_lookups: CallerLookups | None = field(init=False)  # None without access logs
     probe_runner: ProbeRunner | None = field(init=False)  # None without probes
 
     def __post_init__(self) -> None:
@@ -71,6 +73,7 @@ class AppContext:
         object.__setattr__(self, "release_board", board)
         lookups = TraceLookups(self.sources.logs, self.migration) if self.sources.logs else None
         object.__setattr__(self, "trace_lookups", lookups)
+        object.__setattr__(self, "caller_lookups", CallerLookups(self.sources.logs) if self.sources.logs else None)
         runner = ProbeRunner(self.archive, self.migration, self.sources.traffic) if self.migration.probe else None
         object.__setattr__(self, "probe_runner", runner)
 

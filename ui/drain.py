@@ -12,11 +12,13 @@ from messages import deployments
 from messages import drain as text
 from reports.templating import render
 from services.batches import batches_cache_key, read_batches
-from services.drain import BATCH_HISTORY_MINUTES, read_drain
+from services.drain import BATCH_HISTORY_MINUTES, callers_query, read_drain
 from ui.app_context import AppContext, cached_view
+from ui.components import heartbeat
 from ui.layout import note
 from ui.rollback import command_to_copy
 
+READING_REFRESH_S = 2
 TONES = {"safe": ("good", "✓"), "not_safe": ("bad", "✕"), "unknown": ("warn", "?")}
 
 
@@ -39,7 +41,12 @@ def drain_section(app: AppContext, source: str, *, now: datetime) -> None:
     if not expander.open:
         return
     with expander:
-        notes = [text.required(drain), str(text.NOT_SEEN), *([] if drain.batches_checked else [str(text.NO_BATCHES)])]
+        notes = [
+            text.as_of(drain, migration, now=now),
+            text.required(drain),
+            str(text.NOT_SEEN),
+            *([] if drain.batches_checked else [str(text.NO_BATCHES)]),
+        ]
         st.html(
             render(
                 "drain.details",
@@ -47,6 +54,7 @@ def drain_section(app: AppContext, source: str, *, now: datetime) -> None:
                 facts=[text.last_request(group, drain, migration, now=now) for group in drain.groups],
                 rules=text.rule_rows(drain.uses),
                 changes=text.change_rows(drain.groups, migration, now=now),
+                callers=_callers(app, drain, now),
                 notes=notes,
             )
         )
@@ -54,6 +62,18 @@ def drain_section(app: AppContext, source: str, *, now: datetime) -> None:
             command_to_copy(text.purpose(command), command.command)
         if drain.commands:
             note(str(deployments.NEVER_RUN))
+
+
+def _callers(app: AppContext, drain: Drain, now: datetime) -> tuple[list[tuple[str, ...]], str] | None:
+    """Rows and a note on who still calls the old fleet, which are read in the background; None if it is not called, or logs are not configured."""
+    lookups, query = app.caller_lookups, callers_query(app.archive, drain)
+    if lookups is None or query is None:
+        return None
+    found = lookups.result(query)
+    if found is None:
+        heartbeat(READING_REFRESH_S if lookups.is_reading else 0, now=now.timestamp(), key="callers")
+        return ([], str(text.READING_CALLERS)) if lookups.is_reading else None
+    return text.caller_rows(found, app.migration, now=now), text.callers_note(found, app.migration, now=now)
 
 
 def _drain(app: AppContext, source: str, minute: datetime) -> Drain:

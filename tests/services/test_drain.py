@@ -1,5 +1,6 @@
 """The evidence of the archive about the old fleet, and when log files are read for it."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from archive import Archive
 from domain import Migration, Window
 from domain.series import is_request_count
 from domain.window import HOUR_S
-from services.drain import MAX_RULES_AGE_S, drain_window, read_callers, read_drain
+from reports.templating import render
+from services.drain import MAX_RULES_AGE_S, CallerLookups, CallersQuery, drain_window, read_callers, read_drain
 from sources.access_logs.base import LogListing
+from sources.access_logs.callers import Callers
 from sources.access_logs.filenames import LogFile
 from sources.base import Health, Problem
 from sources.demo.sources import DemoMetrics, DemoTraffic, demo_migration
@@ -75,7 +78,7 @@ class ListedLogs:
         return LogListing()
 
     def download(self, file: LogFile) -> Path | Problem:
-        raise NotImplementedError
+        raise AssertionError("No file was listed.")
 
     def check(self) -> tuple[Health, ...]:
         return ()
@@ -106,3 +109,37 @@ def test_log_files_are_read_only_for_requests_that_should_not_be(
     assert [(window.start <= UNTIL - 3600 - 60 < window.end, window.minutes <= 15) for window in logs.windows] == (
         [(True, True)] if is_read else []
     )
+
+
+QUERY = CallersQuery(("photo-ec2",), Window(UNTIL - 900, UNTIL), 0)
+LATER = CallersQuery(("photo-ec2",), Window(UNTIL - 600, UNTIL + 300), 0)
+
+
+def test_a_page_does_not_wait_for_callers_and_each_query_is_read_once() -> None:
+    logs, may_list = ListedLogs(), threading.Event()
+
+    class SlowLogs(ListedLogs):
+        def files(self, window: Window) -> LogListing:
+            assert may_list.wait(60)
+            return logs.files(window)
+
+    lookups = CallerLookups(SlowLogs())
+    assert (lookups.result(QUERY), lookups.is_reading) == (None, True)
+    assert (lookups.result(LATER), lookups.is_reading) == (None, True)  # one at a time
+    may_list.set()
+    lookups.wait()
+    assert (lookups.result(QUERY), lookups.is_reading) == (Callers(QUERY.window), False)
+    assert lookups.result(LATER) == Callers(QUERY.window)  # the earlier one, until this is read
+    lookups.wait()
+    assert lookups.result(LATER) == Callers(LATER.window)
+    assert logs.windows == [QUERY.window, LATER.window]
+
+
+def test_the_page_names_who_still_calls() -> None:
+    rows = [("okhttp", "wss · 1 opened before the last weight change", "photo-ec2 10.0.1.9:80", "3", "20:00 UTC")]
+    values: dict[str, object] = {"obstacles": [], "facts": [], "rules": [], "changes": [], "notes": []}
+    shown = render("drain.details", callers=(rows, "From 2 log files of 19:50 – 20:00 UTC."), **values)
+    assert "Who still called it" in shown and "<td>okhttp</td>" in shown and "From 2 log files" in shown
+    reading = render("drain.details", callers=([], "Reading"), **values)
+    assert "Reading" in reading and "<table>" not in reading
+    assert "Who still called it" not in render("drain.details", callers=None, **values)

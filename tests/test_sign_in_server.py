@@ -16,25 +16,12 @@ from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, OpenerDirec
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
-from tests.factories.config import CONFIG_TOML
 from tests.factories.dashboard_server import ROOT, DashboardServer, free_port, run_dashboard
+from tests.factories.sign_in_server import COOKIE_SECRET, GATE_TOKEN, oidc_table, write_config
 from tests.fakes.alb_signer import SIGNER, FakeAlbSigner
 from tests.fakes.openid_provider import CLIENT_ID, CLIENT_SECRET, USER, FakeOpenIdProvider, Fault
 
-COOKIE_SECRET = "0123456789abcdef0123456789abcdef"
-GATE_TOKEN = "token-of-the-gate"
 DEEP_LINK = "/parity?from=2026-11-27T00%3A00&to=2026-11-27T03%3A00"
-# Polls end at once: nothing listens there.
-SOURCES = {
-    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "an-example-secret",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-    "MACKEREL_APIBASE": "http://127.0.0.1:9",
-    "MACKEREL_APIKEY": "key",
-    "HTTP_PROXY": "",
-}
-SECRETS = {"SIGN_IN_CLIENT_SECRET": CLIENT_SECRET, "SIGN_IN_COOKIE_SECRET": COOKIE_SECRET, "GATE_TOKEN": GATE_TOKEN}
 
 
 @dataclass(frozen=True)
@@ -67,15 +54,6 @@ class Browser:
             return Reply(error.code, error.headers, error.read().decode(), error.url)
 
 
-def write_config(folder: Path, sign_in: str) -> dict[str, str]:
-    """The environment of a server with that sign-in."""
-    path = folder / "migration.toml"
-    text = CONFIG_TOML.replace("sqlite:///archive.db", f"sqlite:///{folder}/archive.db")
-    text = text.replace('profile = "photo-readonly"\n', "").replace("provisional", "backfill = false\nprovisional")
-    path.write_text(f"{text}\n[sign_in]\n{sign_in}", encoding="utf-8")
-    return {"MIGRATION_CONFIG": str(path), **SOURCES, **SECRETS}
-
-
 @pytest.fixture(scope="module")
 def provider() -> Iterator[FakeOpenIdProvider]:
     with FakeOpenIdProvider() as provider:
@@ -90,11 +68,7 @@ def faultless(provider: FakeOpenIdProvider) -> None:
 @pytest.fixture(scope="module")
 def server(provider: FakeOpenIdProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardServer]:
     folder, port = tmp_path_factory.mktemp("oidc"), free_port()
-    environment = write_config(
-        folder,
-        f'method = "oidc"\nissuer = "{provider.url}"\nclient_id = "{CLIENT_ID}"\n'
-        f'dashboard_url = "http://127.0.0.1:{port}"\nviewers = ["@example.com"]\napprovers = ["ops"]\n',
-    )
+    environment = write_config(folder, oidc_table(provider, port))
     with run_dashboard(folder, environment, port=port) as server:
         yield server
 

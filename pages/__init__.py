@@ -104,7 +104,8 @@ def main() -> None:
     if app and not awaited and (asked := controls.query_params().get("migration")) and contexts.find(asked) is None:
         layout.warning(no_such_release(asked[:80], name))
     shown()
-    visitor_line()
+    if not layout.is_kiosk():
+        visitor_line()
 
 
 def _help(path: str) -> str | None:

@@ -11,12 +11,13 @@ from domain.config.sign_in import SignIn
 from domain.identity import Identity
 from domain.window import HOUR_S
 from messages import sign_in as text
+from messages.i18n import in_language
 from sources.aws.alb_identity import HEADER, InvalidTokenError, PublicKeys, public_keys_url, verify_token
 from ui.assets import ASSETS
 from ui.server.asgi import ASGIApp, Event, Receive, Scope, Send, header_values
 from ui.server.gate import DECISION_PATH, ROLLBACK_PATH
 from ui.server.request_guard import HEALTH_CHECKS, Refusal, send_refusal
-from ui.server.sign_in_pages import accepts_page, send_page
+from ui.server.sign_in_pages import accepts_page, language_of, send_page
 from ui.server.token_guard import check_token, is_token_path
 
 # Who is signed in, for the script of the page. What clients send by this name is removed.
@@ -70,7 +71,8 @@ class SignInGuard:
         method = self._method_of(sign_in)
         if scope["type"] == "http" and await method.respond(scope, receive, send):
             return
-        found = await method.identify(scope)
+        with in_language(language_of(scope)):
+            found = await method.identify(scope)
         if isinstance(found, Session):
             receive = _until(found.ends_at - self._clock(), receive) if scope["type"] == "websocket" else receive
             await self.app(_with_identity(scope, found.identity), receive, send)

@@ -32,6 +32,7 @@ ROLES = sign_in(
         ({"email": "someone@example.com", "groups": ["web-team"]}, "editor"),
         ({"email": "someone@example.com", "groups": ["web-team", "team@groups.example"]}, "approver"),
         ({"email": "kenji@partner.example"}, "editor"),
+        ({"email": "a-kenji@partner.example"}, None),
         ({"email": "someone@example.com"}, "viewer"),
         ({"email": "someone@sub.example.com"}, None),
         ({"email": "someone@example.com.evil.example"}, None),

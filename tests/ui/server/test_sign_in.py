@@ -156,6 +156,7 @@ def test_a_user_in_no_list_is_refused_with_the_way_out(signer: FakeAlbSigner) ->
 def test_the_page_is_in_the_readers_language(signer: FakeAlbSigner) -> None:
     page = ask(settings(signer), "/", BROWSER | {"accept-language": "fr-FR, ja;q=0.8, en;q=0.5"})
     assert "<html lang='ja'>" in page.body and page.headers["cache-control"] == "no-store"
+    assert "リクエストがロードバランサーのサインインを通っていません。" in page.body
     assert ask(settings(signer), "/", BROWSER, method="HEAD").body == ""
 
 

@@ -19,6 +19,7 @@ from channels.sns import SnsChannel
 from channels.sns import build_message as sns_message
 from channels.webhook import WebhookChannel, secret_bytes, signed_headers
 from domain import Aws
+from domain.config.notify import Notify
 from domain.redaction import redact
 from tests.factories.notify import NOTICE, notified_migration
 from tests.factories.traffic import ELB_ARN_PREFIX
@@ -293,6 +294,12 @@ def test_what_mackerel_refuses(answer: Answer, kind: str, is_final: bool) -> Non
     assert [request.method for request in server.received] == ["POST", "GET"]
 
 
+def test_mackerel_says_when_to_try_again() -> None:
+    with FakeMackerelWrites(Answer(429, b"{}", {"Retry-After": "30"})) as server:
+        delivery = mackerel(server.url).send(NOTICE, is_repeat=False)
+    assert delivery.problem and (delivery.problem.kind, delivery.retry_after_s) == ("throttled", 30)
+
+
 def test_mackerel_is_not_asked_without_a_key() -> None:
     with FakeMackerelWrites() as server:
         delivery = mackerel(server.url, " ").send(NOTICE, is_repeat=False)
@@ -324,6 +331,33 @@ def test_which_channels_show_a_repeat_once(aws: Aws) -> None:
         ("sns", False),
         ("mackerel_annotations", True),
     ]
+
+
+def test_the_configured_service_is_annotated() -> None:
+    migration = notified_migration(slack="", mackerel_key="K", mackerel_service="other")
+    with FakeMackerelWrites() as server:
+        environment = {"K": "write-key-of-mackerel", "MACKEREL_APIBASE": server.url}
+        (channel,) = create_channels(migration, environment)
+        channel.send(NOTICE, is_repeat=False)
+    assert [annotation["service"] for annotation in server.annotations] == ["other"]
+
+
+def test_private_networks_are_refused_unless_they_are_configured() -> None:
+    for allow_private, expected in ((False, "private_address"), (True, None)):
+        migration = notified_migration(allow_private=allow_private)
+        (channel,) = create_channels(migration, {"SLACK_URL": "https://127.0.0.1/x"})
+        problem = channel.check()
+        assert (problem.kind if problem else None) == expected
+
+
+def test_the_client_of_sns_has_the_region_of_the_topic(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    created: list[tuple[str, Aws]] = []
+    monkeypatch.setattr("channels.registry.SnsChannel", lambda topic, aws: created.append((topic, aws)))
+    topic = TOPIC.replace("ap-northeast-1", "us-east-1")
+    notify = Notify(dashboard_url="https://dashboard.example.com", sns_topic=topic)
+    create_channels(notified_migration().model_copy(update={"aws": aws, "notify": notify}), {})
+    ((given, of_topic),) = created
+    assert (given, of_topic.region, of_topic.load_balancer) == (topic, "us-east-1", aws.load_balancer)
 
 
 def test_the_channels_are_those_of_the_configuration() -> None:

@@ -260,6 +260,28 @@ def test_a_channel_that_hangs_delays_no_other_one(archive: Archive, monkeypatch:
         notifier.stop()
 
 
+def test_a_change_and_the_end_wake_the_threads(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that sends has looked in vain before the change is announced, and looks again much later."""
+    looked, arrived, migration = threading.Event(), threading.Event(), notified_migration()
+    record_weights(archive, 10, at(0))
+    announce_changes(target(archive), at(0))
+    record_weights(archive, 25, at(15))
+
+    def targets() -> list[NotifyTarget]:
+        if threading.current_thread().name == "notifications: announce":
+            assert looked.wait(30)
+        elif not looked.is_set():
+            looked.set()
+            return []
+        return [target_of(archive, migration)]
+
+    with FakeReceiver(on_request=lambda _request: arrived.set()) as slack:
+        monkeypatch.setenv("SLACK_URL", slack.url)
+        notifier = Notifier(targets, lambda: at(20), tick_s=1000)
+        run(notifier, migration, arrived)
+    assert not any(thread.is_alive() for thread in notifier._threads)
+
+
 def test_each_thread_sends_to_its_own_kind_of_channel(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeReceiver() as slack, FakeReceiver() as webhook:
         for name, value in {"SLACK_URL": slack.url, "W": webhook.url, "S": "a secret of many bytes"}.items():

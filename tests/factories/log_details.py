@@ -24,14 +24,18 @@ def failed_requests(start: int, group: str = ECS) -> LogCounts:
     return LogCounts(count_table(counts), *empty, SIZES.empty_table(), pa.Table.from_pylist(traits, TRAITS))
 
 
-def log_details() -> LogDetails:
+def half_the_bytes() -> pa.Table:
+    """SIZES of an hour."""
     sizes = [
         {**_SIZE, "minute": START + minute * 60, "target_group": group, "bytes": 20 * (mean + minute % 7)}
         for minute in range(60)
         for group, mean in ((EC2, 24_000), (ECS, 12_000))
     ]
+    return pa.Table.from_pylist(sizes, SIZES)
+
+
+def log_details() -> LogDetails:
     logs = failed_requests(START)
     why = explain(pa.concat_tables([logs.traits, counted_traits(logs.counts)]), FLEET_OF)
     assert why
-    answers = compare_answers(pa.Table.from_pylist(sizes, SIZES), FLEET_OF, first_minutes(60))
-    return LogDetails(answers, (why,))
+    return LogDetails(compare_answers(half_the_bytes(), FLEET_OF, first_minutes(60)), (why,))

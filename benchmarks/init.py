@@ -17,6 +17,7 @@ from rich.table import Table
 
 from analysis.setup.discovery import propose
 from analysis.setup.proposal import DecisionKey
+from domain import Condition
 from domain.inventory import Inventory
 from tests.factories.inventory import balancer, group, mackerel, photo_inventory, rule, service
 from tests.fakes.services import fake_services
@@ -38,9 +39,13 @@ def questions(inventory: Inventory) -> int:
 def ambiguous_inventory() -> Inventory:
     """Everything at least twice, and nothing that decides: two load balancers, each with two rules among three groups of IP targets."""
     names = [f"{prefix}-{letter}" for prefix in ("photo", "admin") for letter in "abc"]
-    path = rule({}).conditions
     rules = tuple(
-        rule({f"{of}-a": 1, f"{of}-b": 1, f"{of}-c": 1}, of=of, number=number, conditions=path)
+        rule(
+            {f"{of}-a": 1, f"{of}-b": 1, f"{of}-c": 1},
+            of=of,
+            number=number,
+            conditions=(Condition("path-pattern", "", (f"/{number}/*",)),),
+        )
         for of in ("photo", "admin")
         for number in (1, 2)
     )

@@ -179,6 +179,11 @@ class TestSeveralLoadBalancers:
         assert proposal.open_choice is None
         assert codes(proposal.load_balancer_reasons) == ["splits"]
 
+    def test_one_that_splits_between_groups_of_one_kind_is_not_as_good(self) -> None:
+        rules = (rule({"admin-a": 90, "admin-b": 10}, of="admin"), rule({"photo-ec2": 90, "photo-ecs": 10}))
+        proposal = propose(self.inventory(rules=rules))
+        assert (proposal.load_balancer.name, proposal.open_choice) == ("photo", None)
+
     def test_two_that_split_are_asked_for(self) -> None:
         inventory = self.inventory(
             rules=(rule({"photo-ec2": 90, "photo-ecs": 10}), rule({"admin-a": 90, "admin-b": 10}, of="admin")),

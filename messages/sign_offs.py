@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 
+from domain.decision import Decision
 from domain.sign_offs import Ledger, LedgerEntry, MarginChange, SignOff
 from messages import decision, times, verdicts
 from messages.i18n import LazyText, _, comma_list, lazy, plural
@@ -33,10 +34,17 @@ COMPARE = lazy("Compare the ledger with the one in an earlier evidence file: doc
 REFUSALS: Mapping[str, LazyText] = {
     "no_phase": lazy("Only the evidence of a phase can be signed."),
     "no_data": lazy("Not signed: there is no current data."),
-    "changed": lazy("Not signed: the decision has changed. Check it, then sign."),
     "no_name": lazy("Not signed: a name is required."),
     "no_reason": lazy("Not signed: unless the decision is CONTINUE, a reason is required."),
 }
+
+
+def refused(why: str, decided: Decision) -> str:
+    """Why a signature was refused. `decided`: the decision of the evidence, which may not be the one on the page."""
+    if why != "changed":
+        return str(REFUSALS[why])
+    shown = f"{decision.SIGNS[decided]} {decision.WORDS[decided]}"
+    return _("Not signed: the decision is now {decision}. Check its reasons, then sign again.").format(decision=shown)
 
 
 def how(sign_off: SignOff) -> str:

@@ -100,7 +100,9 @@ def _sign(
         evaluation, phase_start = bundle.evaluation, view.phase.window.start
         read = shown[1] if shown and shown[0] == phase_start else None
         if why := refusal(evaluation, signature, shown=read):
-            show_invalid(str(text.REFUSALS[why]))
+            decided = evaluation.decision.decision
+            st.session_state[_SHOWN] = (phase_start, decided)  # the message names it
+            show_invalid(text.refused(why, decided))
             return
         digest = evidence_digest(signed_files(bundle))
 

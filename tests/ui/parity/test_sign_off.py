@@ -133,7 +133,7 @@ def test_a_decision_that_was_not_shown_is_not_signed(app: AppContext) -> None:
     for shown in (None, (page.session_state["sign_off_shown"][0], "hold"), (0, "continue")):
         page.session_state["sign_off_shown"] = shown
         press_sign(page, "We know the alert.", "Mika")
-        assert "Not signed: the decision has changed. Check it, then sign." in shown_text(page)
+        assert "Not signed: the decision is now ✓ CONTINUE. Check its reasons, then sign again." in shown_text(page)
     assert app.archive.sign_offs.read().entries == ()
     press_sign(page, "We know the alert.", "Mika")
     assert len(app.archive.sign_offs.read().entries) == 1

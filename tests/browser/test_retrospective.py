@@ -11,30 +11,11 @@ from playwright.sync_api import BrowserContext, expect
 
 from messages import live, notes
 from tests.browser.dashboard_page import PHONE, THEMES, DashboardPage, OpenPage, open_subpage
-from tests.factories.archived_migration import DAY, END, archived_migration, make_migration, time_of
+from tests.factories.archived_migration import CONFIGURATION, SHIFT_S, archived_migration, make_migration, time_of
 from tests.factories.dashboard_server import DashboardServer, run_dashboard
 from tests.factories.evidence import MALICIOUS_TEXT
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-CONFIGURATION = """
-[migration]
-name = "Photo service"
-timezone = "UTC"
-archive = "sqlite:///{folder}/archive.db"
-
-[fleets.baseline]
-label = "EC2"
-target_groups = ["photo-ec2"]
-
-[fleets.canary]
-label = "ECS"
-target_groups = ["photo-ecs"]
-
-[mackerel]
-service = "photo"
-"""
-# The last midnight that is not in the last three hours, which Live shows.
-SHIFT_S = (int(datetime.now(UTC).timestamp()) - 4 * 3600) // DAY * DAY - END
 
 
 def format_time(day: int, hour: int) -> str:

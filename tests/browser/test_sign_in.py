@@ -8,8 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from messages import notes
 from messages import sign_in as text
 from tests.browser.dashboard_page import DashboardPage
-from tests.browser.test_retrospective import CONFIGURATION, SHIFT_S
-from tests.factories.archived_migration import archived_migration, make_migration
+from tests.factories.archived_migration import CONFIGURATION, SHIFT_S, archived_migration, make_migration
 from tests.factories.dashboard_server import DashboardServer, free_port, run_dashboard
 from tests.factories.sign_in_server import SECRETS, oidc_table
 from tests.fakes.openid_provider import USER, FakeOpenIdProvider

@@ -20,6 +20,26 @@ GROUPS = {"baseline": "photo-ec2", "canary": "photo-ecs"}
 STEPS = (((8, 9, 0), 0.1), ((9, 9, 0), 0.25), ((9, 15, 20), 0.0), ((10, 9, 0), 0.5))
 OUTAGE = Window(FIRST_DAY + 9 * DAY + 15 * 3600, FIRST_DAY + 9 * DAY + 15 * 3600 + 20 * MINUTE)
 END = FIRST_DAY + 20 * DAY
+# A migration.toml for it: [mackerel] alone.
+CONFIGURATION = """
+[migration]
+name = "Photo service"
+timezone = "UTC"
+archive = "sqlite:///{folder}/archive.db"
+
+[fleets.baseline]
+label = "EC2"
+target_groups = ["photo-ec2"]
+
+[fleets.canary]
+label = "ECS"
+target_groups = ["photo-ecs"]
+
+[mackerel]
+service = "photo"
+"""
+# The last midnight that is not in the last three hours, which Live shows.
+SHIFT_S = (int(datetime.now(UTC).timestamp()) - 4 * 3600) // DAY * DAY - END
 
 
 def make_migration(timezone: str = "UTC", name: str = "Photo service") -> Migration:

@@ -145,7 +145,7 @@ class _World:
                     urlopen(f"http://{url}/", timeout=5).read()
 
         with self._run("-m", "streamlit", "run", "dashboard.py", *options) as process, ExitStack() as stack:
-            wait_until(lambda: process.poll() is not None or _is_listening(url), timeout_s=60)
+            wait_until(lambda: process.poll() is not None or is_listening(f"{url}/healthz"), timeout_s=60)
             stack.enter_context(connect(f"ws://{url}/_stcore/stream", origin=f"http://{url}", max_queue=1))  # type: ignore[arg-type]
             threads = [threading.Thread(target=view) for _ in range(N_VIEWERS)]
             for thread in threads:
@@ -239,8 +239,9 @@ def _points(frame: Any) -> set[tuple[Any, ...]]:
     return {point for point in points if not str(point[3]).endswith("_hourly")}
 
 
-def _is_listening(url: str) -> bool:
+def is_listening(url: str) -> bool:
+    """Whether a server answers at `url`, without its scheme."""
     try:
-        return bool(urlopen(f"http://{url}/healthz", timeout=5).status == 200)
+        return bool(urlopen(f"http://{url}", timeout=5).status == 200)
     except OSError:
         return False

@@ -34,6 +34,7 @@ HEAD = (lazy("request"), lazy("result"), lazy("difference"), lazy("status"), laz
 NOT_CONFIGURED = lazy("No probe is configured. Add [[probe]] with a path to migration.toml; see docs/probe.md.")
 CONFIRM = lazy("Send them now")
 RUN = lazy("Send the probes")
+NOT_STORED = lazy("Then send the probes again: a result was not stored.")
 NOT_YET = lazy("not sent yet")
 SIGNS: Mapping[ProbeState, str] = {"same": "✓", "different": "▲", "unexpected": "✕", "failed": "✕", "refused": "–"}
 MAX_SHOWN = 5

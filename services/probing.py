@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from archive import Archive, ArchiveError
+from archive import Archive, ArchiveError, ArchiveProblem
 from domain import Clock, Migration, Window, utc_now
 from domain.config.probe import Probe
-from domain.probe import ProbeResult
+from domain.probe import PROBE, ProbeResult
 from domain.window import DAY_S, MINUTE_S
 from services.probe import Plan, Resolve, Sender, plan_probe, run_probe
 from sources.aws.load_balancer_dns import load_balancer_dns
@@ -107,6 +107,13 @@ class ProbeRunner:
         self._archive, self._migration, self._traffic, self._clock = archive, migration, traffic, clock
         self._lock = threading.Lock()
         self._progress: tuple[int, int] | None = None
+        self._problems: tuple[Problem | ArchiveProblem, ...] = ()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def problems(self) -> tuple[Problem | ArchiveProblem, ...]:
+        """Why the last run was incomplete: what could not be read for it, that a result was not stored, or an unexpected exception."""
+        return self._problems
 
     @property
     def progress(self) -> tuple[int, int] | None:
@@ -118,21 +125,30 @@ class ProbeRunner:
         with self._lock:
             if self._progress is not None:
                 return False
-            self._progress = (0, 0)
-        threading.Thread(target=self._run, name="probes", daemon=True).start()
+            self._progress, self._problems = (0, 0), ()
+            self._thread = threading.Thread(target=self._run, name="probes", daemon=True)
+            self._thread.start()
         return True
 
+    def wait(self) -> None:
+        """Until nothing is under way."""
+        if thread := self._thread:
+            thread.join()
+
     def _run(self) -> None:
+        problems: list[Problem | ArchiveProblem] = []
         try:
             plans = plan_probes(self._migration, self._traffic)
+            problems += plans.problems
             run_probes(self._archive, plans, now=self._clock(), on_progress=self._report)
         except ArchiveError as error:
             logger.warning("The result of a probe was not stored: %s", error)
-        except Exception:
+            problems.append(error.problem)
+        except Exception as error:
             logger.exception("probe failed")
-        finally:
-            with self._lock:
-                self._progress = None
+            problems.append(Problem("internal_error", PROBE, "run", detail=f"{type(error).__name__}: {error}"))
+        with self._lock:
+            self._progress, self._problems = None, tuple(problems)
 
     def _report(self, done: int, total: int) -> None:
         with self._lock:

@@ -176,6 +176,11 @@ VENDOR_TEXTS: dict[tuple[ProblemKind, str], Texts] = {
         lazy("Run `aws sso login`, set AWS_PROFILE or `profile` under [aws], or run this program where an instance or task role is attached. If the profile "
           "has a `credential_process`, that command must exist and print credentials."),
     ),
+    ("internal_error", "probe"): (
+        lazy("The probes failed"),
+        lazy("Sending the probes raised an exception in this program."),
+        lazy("Send them again. If they fail again, report the traceback in the log."),
+    ),
     ("no_credentials", "mackerel"): (
         lazy("No Mackerel key"),
         lazy("{source} was not queried: MACKEREL_APIKEY is not set."),

@@ -7,14 +7,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from archive import Archive
+from archive import Archive, ArchiveError, ArchiveProblem
 from domain import Rule, Traffic
 from domain.conditions import Condition
 from domain.config.probe import Probe
 from domain.probe import ProbeRefusal, ProbeResult
 from domain.traffic import Share
 from services.probe import Plan, plan_probe, run_probe
-from services.probing import ProbePlans, latest_results, run_probes
+from services.probing import ProbePlans, ProbeRunner, latest_results, run_probes
+from sources.base import Health, Problem, TrafficSnapshot
 from sources.probe import ProbeClient
 from tests.factories import archives
 from tests.factories.archives import MIGRATION
@@ -190,3 +191,72 @@ def test_probes_of_one_path_with_other_headers_or_hosts_have_results_of_their_ow
         assert latest_results(archive, migration, now=NOW - timedelta(hours=1)) == tuple(
             (probe, None) for probe in probes
         )
+
+
+class Rules:
+    """A traffic source. `error`: raised instead of an answer."""
+
+    name = "load_balancer"
+
+    def __init__(self, *problems: Problem, error: Exception | None = None) -> None:
+        self.problems, self.error = problems, error
+
+    def snapshot(self) -> TrafficSnapshot:
+        if self.error:
+            raise self.error
+        return TrafficSnapshot(0, None if self.problems else traffic(), self.problems)
+
+    def check(self) -> list[Health]:
+        return []
+
+
+DEMO = MIGRATION.model_copy(update={"demo": True, "probe": (Probe(path="/", requests=2),)})
+
+
+def finished(archive: Archive, rules: Rules) -> ProbeRunner:
+    """After a run."""
+    runner = ProbeRunner(archive, DEMO, rules, clock=lambda: NOW)
+    assert runner.start()
+    runner.wait()
+    assert runner.progress is None
+    return runner
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    with Archive.open(archives.archive_url(tmp_path), DEMO, clock=lambda: NOW) as archive:
+        yield archive
+
+
+def test_a_run_without_problems_has_a_result(archive: Archive) -> None:
+    assert finished(archive, Rules()).problems == ()
+    ((_probe, result),) = latest_results(archive, DEMO, now=NOW)
+    assert result and result.state == "same"
+
+
+def test_a_result_that_cannot_be_stored_is_a_problem_of_the_run(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_result: ProbeResult) -> None:
+        raise ArchiveError("disk_full", "database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive.observations, "save_probe", full)
+        runner = finished(archive, Rules())
+    assert runner.problems == (ArchiveProblem("disk_full", "database or disk is full"),)
+    assert runner.start()
+    runner.wait()
+    assert runner.problems == ()
+
+
+def test_an_exception_is_a_problem_of_the_run_and_logged(archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
+    runner = finished(archive, Rules(error=KeyError("Rules")))
+    assert runner.problems == (Problem("internal_error", "probe", "run", detail="KeyError: 'Rules'"),)
+    assert [record.getMessage() for record in caplog.records] == ["probe failed"]
+
+
+def test_rules_that_cannot_be_read_are_a_problem_of_the_run(archive: Archive) -> None:
+    denied = Problem("denied", "load_balancer", "elasticloadbalancing:DescribeRules")
+    assert finished(archive, Rules(denied)).problems == (denied,)
+    ((_probe, result),) = latest_results(archive, DEMO, now=NOW)
+    assert result and result.refusal == "no_traffic"

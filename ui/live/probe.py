@@ -1,13 +1,17 @@
 """Probes on Live: the newest results, and the button that sends them after a confirmation."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import streamlit as st
 
+from archive import ArchiveProblem
 from messages import probe as text
+from messages.errors.sources import Message, format_archive_problem, format_problem
 from messages.sign_in import needs_role
 from reports.templating import render
 from services.probing import ProbeRunner, latest_results
+from sources.base import Problem
 from ui import layout
 from ui.app_context import AppContext
 from ui.components import heartbeat
@@ -35,11 +39,20 @@ def _start(runner: ProbeRunner) -> None:
     runner.start()
 
 
+def _message(problem: Problem | ArchiveProblem) -> Message:
+    if isinstance(problem, Problem):
+        return format_problem(problem, is_retried=False)
+    message = format_archive_problem(problem.kind, problem.detail)
+    return replace(message, next_step=f"{message.next_step} {text.NOT_STORED}")
+
+
 def _controls(app: AppContext, runner: ProbeRunner, now: datetime) -> None:
     if runner.progress is not None:
         layout.note(text.progress(*runner.progress))
         heartbeat(PROGRESS_REFRESH_S, now=now.timestamp(), key="probes")
         return
+    if runner.problems:
+        st.html(render("layout.errors", items=[_message(problem) for problem in runner.problems]))
     if not current_identity(app).may("editor"):
         layout.note(needs_role("editor"))
         return

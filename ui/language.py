@@ -1,10 +1,13 @@
 """The language of each visitor: `?lang=`, else the browser's, else English; and the switch between languages."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from typing import NoReturn
 
 import streamlit as st
 from markupsafe import Markup
+from streamlit.errors import StreamlitInvalidLayoutContextError
 
 from domain.trace import current_reference, start_reference
 from messages.i18n import ENGLISH, LANGUAGES, current_language, supported_language, use_language
@@ -30,6 +33,13 @@ def chosen_language() -> str:
 def fragment(content: Callable[[], None], *, run_every: float | None = None) -> None:
     """st.fragment in the reader's language and with a reference, which it would not have when it runs alone, in a thread of its own."""
     st.fragment(partial(_in_language_of_reader, content), run_every=run_every)()
+
+
+def rerun_fragment() -> NoReturn:
+    """Runs the fragment again; the whole page if that is what runs, because it was still loading when a button was pressed."""
+    with suppress(StreamlitInvalidLayoutContextError):
+        st.rerun(scope="fragment")
+    st.rerun()
 
 
 def _in_language_of_reader(content: Callable[[], None]) -> None:

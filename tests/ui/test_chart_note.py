@@ -32,7 +32,6 @@ def app(build_app: Callable[..., AppContext], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: app}))
     monkeypatch.setattr(st, "context", SimpleNamespace(headers=StreamlitHeaders([])))
     monkeypatch.setattr(entries, "_of_archive", RateLimit(60))
-    monkeypatch.setattr(st, "rerun", lambda **_: None)  # of a fragment, which AppTest cannot
     return app
 
 

@@ -21,6 +21,7 @@ from reports.templating import render
 from ui import layout
 from ui.app_context import AppContext
 from ui.identity import current_identity
+from ui.language import rerun_fragment
 from ui.retrospective.rate_limit import ARCHIVE_LIMIT, SESSION_LIMIT, RateLimit
 
 MAX_REMOVALS = 20
@@ -96,7 +97,7 @@ def save_entry(
         return
     st.session_state[f"{form}_entries"] = st.session_state.get(f"{form}_entries", 0) + 1
     st.session_state[_DONE] = _Done(form, done or str(text.ADDED), partial(undo, entry) if undo else None)
-    st.rerun(scope="fragment")
+    rerun_fragment()
 
 
 def confirmation(form: str) -> None:

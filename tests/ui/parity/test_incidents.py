@@ -41,7 +41,6 @@ def test_an_incident_is_acknowledged_by_a_note(
     monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: app}))
     monkeypatch.setattr(st, "context", SimpleNamespace(headers=StreamlitHeaders(())))
     monkeypatch.setattr(entries, "_of_archive", RateLimit(60))
-    monkeypatch.setattr(st, "rerun", lambda **_: None)  # of a fragment, which AppTest cannot
     page = AppTest.from_function(_page, default_timeout=30).run()
     assert not page.exception
     page.button[0].click().run()

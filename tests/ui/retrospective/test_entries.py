@@ -47,7 +47,6 @@ def open_app(
         monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: app}))
         monkeypatch.setattr(st, "context", SimpleNamespace(headers=StreamlitHeaders(headers)))
         monkeypatch.setattr(entries, "_of_archive", RateLimit(60))
-        monkeypatch.setattr(st, "rerun", lambda **_: None)  # of a fragment, which AppTest cannot
         return app
 
     yield open_app

@@ -12,7 +12,7 @@ from cfnlint.decode import cfn_yaml
 
 from domain import Migration
 from tests.factories.archives import MIGRATION
-from tests.test_iam_policy import IAM_PAGE, ROOT, statements
+from tests.factories.iam_policy import IAM_PAGE, ROOT, statements
 
 CLOUDFORMATION = ROOT / "deploy" / "cloudformation.yaml"
 TERRAFORM = ROOT / "deploy" / "terraform"

@@ -1,11 +1,8 @@
 """The documented IAM policy is exactly what the program calls: every operation over all sources, probes and notifications is recorded and compared."""
 
 import ast
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore import xform_name
@@ -24,6 +21,7 @@ from sources.registry import create_sources
 from tests.factories.aws import aws_migration
 from tests.factories.aws_operations import recorded_actions
 from tests.factories.deployments import NOON, clock, deployments_migration, no_retry_client
+from tests.factories.iam_policy import IAM_PAGE, ROOT, statements
 from tests.factories.notify import NOTICE
 from tests.factories.proxied_sources import ProxiedSources, proxied_sources
 from tests.factories.releases import HOUR, release_config, released_service, service_deployment
@@ -31,8 +29,6 @@ from tests.fakes.deployments import FakeDeployments, app_spec, deployment_payloa
 from tests.fakes.services import EXAMPLE_CREDENTIALS
 from tests.fakes.webhooks import FakeSns
 
-ROOT = Path(__file__).parent.parent
-IAM_PAGE = ROOT / "docs" / "iam.md"
 # Pages of sources and channels, with their parts of the policy.
 PAGES = (
     *("access_logs", "athena", "batches", "cloudtrail", "cloudwatch", "codedeploy"),
@@ -57,13 +53,6 @@ SERVICES = (
     *("athena", "cloudformation", "cloudtrail", "cloudwatch", "codedeploy", "ecs", "elbv2"),
     *("events", "logs", "s3", "scheduler", "sns"),
 )
-
-
-def statements(page: Path) -> Iterator[dict[str, Any]]:
-    """Those of the identity policies of a page; a resource policy names a principal."""
-    for block in re.findall(r"(?ms)^```json\n(.*?)^```", page.read_text(encoding="utf-8")):
-        if block.startswith("{") and '"Statement"' in block:
-            yield from (item for item in json.loads(block)["Statement"] if "Principal" not in item)
 
 
 def actions_of(page: Path) -> set[str]:

@@ -68,6 +68,7 @@ def _print_plans(migration: Migration, plans: ProbePlans, *, as_json: bool) -> N
             "host": plan.host,
             "address": plan.address,
             "refusal": plan.refusal,
+            "earlier_rule": plan.earlier_rule,
             "headers": {fleet: item.header for fleet, item in (plan.rules or {}).items()},
             "requests": 0 if plan.refusal else 2 * plan.probe.requests,
         }
@@ -79,7 +80,7 @@ def _print_plans(migration: Migration, plans: ProbePlans, *, as_json: bool) -> N
     for plan in plans.plans:
         echo_text(f"{plan.probe.method} {plan.probe.path}")
         if plan.refusal:
-            echo_text(f"  {text.state('refused')}: {text.refusal(plan.refusal)}")
+            echo_text(f"  {text.state('refused')}: {text.refusal(plan.refusal, plan.earlier_rule)}")
             continue
         echo_text(f"  {text.asks(2 * plan.probe.requests, f'{plan.host} ({plan.address})')}")
         for fleet, item in (plan.rules or {}).items():
@@ -103,7 +104,7 @@ def probes_table(
 ) -> RenderableType:
     grid = FittingTable(*map(str, text.HEAD))
     for result in results:
-        found = text.differences(result) or [text.refusal(result.refusal)]
+        found = text.differences(result) or [text.refusal(result.refusal, result.earlier_rule)]
         grid.add_row(
             plain(f"{result.method} {result.path}"),
             plain(f"{text.SIGNS[result.state]} {text.state(result.state)}", STYLES[result.state]),

@@ -11,7 +11,15 @@ ProbeError = Literal["", "unreachable", "timeout", "tls", "too_large", "bad_repl
 ProbeState = Literal["same", "different", "unexpected", "failed", "refused"]
 # Why nothing was sent.
 ProbeRefusal = Literal[
-    "", "no_traffic", "no_header_rule", "not_told_apart", "other_path", "regex_header", "foreign_host", "no_dns"
+    "",
+    "no_traffic",
+    "no_header_rule",
+    "not_told_apart",
+    "other_path",
+    "regex_header",
+    "foreign_host",
+    "no_dns",
+    "earlier_rule",
 ]
 
 
@@ -54,7 +62,7 @@ class SideResult:
 class ProbeResult:
     """`ts`: epoch seconds of its start. `ignored`: the features that vary within one fleet, and are not compared: the rules that it proposes itself.
 
-    `header`: the configured one; "": that of the rule.
+    `header`: the configured one; "": that of the rule. `earlier_rule`: that takes the request, or may: its listener and priority, "HTTPS:443 5".
     """
 
     key: str
@@ -70,3 +78,4 @@ class ProbeResult:
     differences: tuple[Difference, ...] = ()
     ignored: tuple[str, ...] = ()
     header: str = ""
+    earlier_rule: str = ""

@@ -50,7 +50,7 @@ def state(name: ProbeState) -> str:
     }[name]
 
 
-def refusal(name: ProbeRefusal) -> str:
+def refusal(name: ProbeRefusal, earlier_rule: str = "") -> str:
     return {
         "": "",
         "no_traffic": _("The load balancer's rules could not be read."),
@@ -60,6 +60,10 @@ def refusal(name: ProbeRefusal) -> str:
         "regex_header": _("The rule's header is a regular expression: set `header` to a value that matches it."),
         "foreign_host": _("The host is not one of the load balancer."),
         "no_dns": _("The load balancer's name is unknown or has no address."),
+        "earlier_rule": _(
+            "Rule {rule} (listener and priority) is evaluated first and takes this request, or may: the answer could be of another fleet. "
+            "Narrow that rule's conditions, or give the rule of the probe a lower priority number."
+        ).format(rule=earlier_rule),
     }[name]
 
 

@@ -1,16 +1,14 @@
 """Probes: the same request to both fleets, each through the rule that leads to it. Only when a person asks, and only to the load balancer."""
 
 import random
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Protocol
 from uuid import uuid4
 
 from analysis.probe.compare import compare, side_result, state_of
 from domain import FLEETS, Rule, Traffic
-from domain.conditions import Condition
+from domain.conditions import Condition, RequestLine, may_match, pattern_matches
 from domain.config.probe import Probe
 from domain.probe import Answer, ProbeRefusal, ProbeResult
 from domain.series import FleetName
@@ -40,13 +38,14 @@ class FleetRule:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be sent: one request per fleet. `refusal`: why nothing is."""
+    """What would be sent: one request per fleet. `refusal`: why nothing is; `earlier_rule`: the rule that takes it, or may, "HTTPS:443 5"."""
 
     probe: Probe
     host: str = ""
     rules: Mapping[FleetName, FleetRule] | None = None
     address: str = ""
     refusal: ProbeRefusal = ""
+    earlier_rule: str = ""
 
     def request(self, fleet: FleetName) -> ProbeRequest:
         if self.rules is None or self.refusal:
@@ -84,7 +83,12 @@ def plan_probe(probe: Probe, traffic: Traffic | None, dns_name: str, resolve: Re
         return Plan(probe, host, refusal="no_dns")
     if host != dns_name and not (_is_host_of(host, rules.values()) and resolve(host) & addresses):
         return Plan(probe, host, refusal="foreign_host")
-    return Plan(probe, host, rules, min(addresses))
+    plan = Plan(probe, host, rules, min(addresses))
+    for fleet in FLEETS:
+        if earlier := _earlier_rule(plan.request(fleet), rules[fleet], traffic):
+            name = f"{earlier.listener} {earlier.priority}"
+            return Plan(probe, host, refusal="earlier_rule", earlier_rule=name)
+    return plan
 
 
 def run_probe(
@@ -94,7 +98,8 @@ def run_probe(
     probe, key = plan.probe, uuid4().hex
     facts = (key, now, probe.method, probe.path, plan.host, probe.expect, probe.requests)
     if plan.refusal or plan.rules is None:
-        return ProbeResult(*facts, "refused", plan.refusal or "no_traffic", header=probe.header)
+        refusal = plan.refusal or "no_traffic"
+        return ProbeResult(*facts, "refused", refusal, header=probe.header, earlier_rule=plan.earlier_rule)
     answers: dict[FleetName, list[Answer]] = {fleet: [] for fleet in FLEETS}
     total = probe.requests * len(FLEETS)
     for done, fleet in enumerate(_order(probe.requests, random.Random(key))):
@@ -117,17 +122,34 @@ def _fleet_rule(fleet: FleetName, probe: Probe, traffic: Traffic) -> FleetRule |
     """The first header rule to the fleet that the request fulfils; else the split, if it sends everything to the fleet."""
     refusal: ProbeRefusal = "no_header_rule"
     for rule in traffic.header_rules:
-        if rule.fleets != {fleet}:
+        if not _leads_to(rule, fleet):
             continue
         headers = _headers(rule, probe)
         if isinstance(headers, tuple):
             return FleetRule(fleet, rule, headers)
         refusal = headers
     split = traffic.split
-    if split and split.configured_shares.get(fleet) == 1:
+    if split and _leads_to(split, fleet):
         headers = _headers(split, probe)
         return FleetRule(fleet, split, headers) if isinstance(headers, tuple) else headers
     return "not_told_apart" if split and refusal == "no_header_rule" and split.configured_shares.get(fleet) else refusal
+
+
+def _leads_to(rule: Rule, fleet: FleetName) -> bool:
+    """Whether it sends all its requests to the fleet."""
+    return rule.configured_shares.get(fleet) == 1
+
+
+def _earlier_rule(request: ProbeRequest, chosen: FleetRule, traffic: Traffic) -> Rule | None:
+    """A rule that the load balancer evaluates before the chosen one, that the request may match, and that does not lead to the fleet alone."""
+    line = RequestLine(request.method, request.host, request.path, request.sent_headers)
+    same_listener = (rule for rule in traffic.rules if rule.listener_arn == chosen.rule.listener_arn)
+    for rule in sorted(same_listener, key=lambda rule: rule.evaluation_order):
+        if rule.arn == chosen.rule.arn:
+            return None
+        if may_match(rule.conditions, line) and not _leads_to(rule, chosen.fleet):
+            return rule
+    return None
 
 
 def _headers(rule: Rule, probe: Probe) -> tuple[tuple[str, str], ...] | ProbeRefusal:
@@ -178,19 +200,7 @@ def _is_host_of(host: str, rules: Iterable[FleetRule]) -> bool:
 
 
 def _matches(text: str, patterns: tuple[str, ...], *, fold: bool = False) -> bool:
-    """Whether a text matches one of the patterns, as the load balancer reads them: * and ?, and regular expressions after ~."""
-    return any(_matches_one(text, pattern, fold=fold) for pattern in patterns)
-
-
-def _matches_one(text: str, pattern: str, *, fold: bool) -> bool:
-    if _is_regex(pattern):
-        try:
-            return re.search(pattern[1:], text[:200], re.IGNORECASE if fold else 0) is not None
-        except re.error:
-            return False
-    if fold:
-        text, pattern = text.lower(), pattern.lower()
-    return fnmatchcase(text, pattern.replace("[", "[[]"))
+    return any(pattern_matches(pattern, text, fold=fold) for pattern in patterns)
 
 
 def _is_regex(pattern: str) -> bool:

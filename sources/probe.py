@@ -33,6 +33,13 @@ class ProbeRequest:
     tls: bool
     headers: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def sent_headers(self) -> tuple[tuple[str, str], ...]:
+        """All of them, in order."""
+        host = self.host if self.port == (443 if self.tls else 80) else f"{self.host}:{self.port}"
+        own = (("Host", host), ("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "gzip"))
+        return (*own, ("Connection", "close"), *self.headers)
+
 
 class _TooLargeError(Exception):
     pass
@@ -97,10 +104,7 @@ class ProbeClient:
             connection.sock = sockets[-1]
             with closing(connection):
                 connection.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
-                default_port = 443 if request.tls else 80
-                host = request.host if request.port == default_port else f"{request.host}:{request.port}"
-                headers = (("Host", host), ("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "gzip"))
-                for name, value in (*headers, ("Connection", "close"), *request.headers):
+                for name, value in request.sent_headers:
                     connection.putheader(name, value)
                 connection.endheaders()
                 response = connection.getresponse()

@@ -1,6 +1,7 @@
 """Probes: which rule leads to which fleet, what is refused, and what is compared."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from domain.conditions import Condition
 from domain.config.probe import Probe
 from domain.probe import ProbeRefusal, ProbeResult
 from domain.traffic import Share
+from messages import probe as text
 from services.probe import Plan, plan_probe, run_probe
 from services.probing import ProbePlans, ProbeRunner, latest_results, run_probes
 from sources.base import Health, Problem, TrafficSnapshot
@@ -82,6 +84,91 @@ def test_refused(probe: Probe, rules: Traffic | None, refusal: ProbeRefusal) -> 
     with pytest.raises(ValueError, match="refused"):
         result.request("canary")
     assert run_probe(result, ProbeClient(), now=0).state == "refused"
+
+
+def earlier(*conditions: Condition, priority: str = "5", baseline: int = 0, canary: int = 0) -> Traffic:
+    """The header rule has the priority 10; another rule of its listener has `priority`."""
+    header_rule, split = traffic().rules
+    other = replace(rule("other", conditions, baseline, canary), priority=priority)
+    return Traffic(0, (replace(header_rule, priority="10"), other, split), (), "split")
+
+
+TAKEN = [
+    Condition("path-pattern", "", ("/api/*",)),
+    Condition("path-pattern", "", ("/API/*", "/*/photos")),
+    Condition("path-pattern", "", ("~^/api/v[0-9]+/",)),
+    Condition("path-pattern", "", ("~[broken",)),
+    Condition("host-header", "", ("PHOTO-*.elb.amazonaws.com",)),
+    Condition("http-request-method", "", ("GET", "PUT")),
+    Condition("http-header", "user-agent", ("*probe*",)),
+    Condition("http-header", "Accept-Encoding", ("*GZIP*",)),
+    Condition("http-header", "X-Forwarded-Proto", ("http",)),
+    Condition("query-string", "page", ("2",)),
+    Condition("query-string", "", ("2",)),
+    Condition("query-string", "", ("PAGE=*", "x=y")),
+    Condition("source-ip", "", ("192.0.2.0/24",)),
+    Condition("of-a-later-year", "", ("x",)),
+]
+NOT_TAKEN = [
+    Condition("path-pattern", "", ("/API/*", "/api", "/", "/api/v?/photo")),
+    Condition("path-pattern", "", ("~^/admin",)),
+    Condition("path-pattern", "", (r"/api/v1/photo\*",)),
+    Condition("host-header", "", ("*.example.com",)),
+    Condition("http-request-method", "", ("HEAD",)),
+    Condition("http-header", "User-Agent", ("*Mozilla*",)),
+    Condition("http-header", "X-Beta", ("*",)),
+    Condition("query-string", "page", ("1", "22")),
+    Condition("query-string", "q", ("2",)),
+]
+
+
+@pytest.mark.parametrize("condition", TAKEN, ids=str)
+def test_a_request_that_an_earlier_rule_takes_or_may_is_refused(condition: Condition) -> None:
+    result = plan(Probe(path="/api/v1/photos?page=2"), earlier(condition))
+    assert (result.refusal, result.earlier_rule) == ("earlier_rule", "HTTP:80 5")
+    kept = run_probe(result, ProbeClient(), now=0)
+    assert (kept.state, kept.refusal, kept.earlier_rule) == ("refused", "earlier_rule", "HTTP:80 5")
+
+
+@pytest.mark.parametrize("condition", NOT_TAKEN, ids=str)
+def test_an_earlier_rule_of_other_requests_is_none(condition: Condition) -> None:
+    assert plan(Probe(path="/api/v1/photos?page=2"), earlier(condition)).refusal == ""
+    both = earlier(TAKEN[0], condition)
+    assert plan(Probe(path="/api/v1/photos?page=2"), both).refusal == ""  # all conditions must be met
+
+
+def test_only_rules_before_that_of_a_fleet_on_its_listener_are_earlier() -> None:
+    everything = Condition("path-pattern", "", ("/api/*",))
+    probe = Probe(path="/api/photos")
+    # After the header rule, but before the split, whose answer is the baseline's.
+    assert plan(probe, earlier(everything, priority="20")).earlier_rule == "HTTP:80 20"
+    rules = earlier(everything, priority="20", baseline=1)
+    assert plan(probe, rules).refusal == ""
+    header_rule, other, split = earlier(everything).rules
+    elsewhere = Traffic(0, (header_rule, replace(other, listener_arn="arn:other"), split), (), "split")
+    assert plan(probe, elsewhere).refusal == ""
+
+
+def test_an_earlier_header_rule_takes_the_request_with_its_header() -> None:
+    """Only the request to the canary has the header."""
+    conditions = Condition("http-header", "x-canary", ("EC*",)), Condition("path-pattern", "", ("/api/*",))
+    both = earlier(*conditions, baseline=50, canary=50)
+    assert plan(Probe(path="/api/photos"), both).earlier_rule == "HTTP:80 5"
+    assert plan(Probe(path="/photos"), both).refusal == ""
+
+
+def test_a_rule_that_also_leads_to_another_group_is_of_no_fleet() -> None:
+    header_rule, split = traffic().rules
+    third = Share("arn:third", "photo-third", None, 1)
+    rules = Traffic(0, (replace(header_rule, shares=(*header_rule.shares, third)), split), (), "split")
+    assert plan(Probe(path="/"), rules).refusal == "no_header_rule"
+
+
+def test_a_refusal_names_the_earlier_rule() -> None:
+    assert text.refusal("earlier_rule", "HTTPS:443 5") == (
+        "Rule HTTPS:443 5 (listener and priority) is evaluated first and takes this request, or may: the answer could be of another fleet. "
+        "Narrow that rule's conditions, or give the rule of the probe a lower priority number."
+    )
 
 
 def test_a_header_that_matches_a_regular_expression_or_wildcard_is_sent() -> None:

@@ -25,7 +25,7 @@ KEEP_CRON_SCHEDULE = lazy(
     "Keep cron: disable the schedule. UpdateSchedule replaces it as a whole, so the command repeats what GetSchedule returns (needs jq)."
 )
 # Shapes, so that findings do not differ by colour alone.
-SIGNS: Mapping[HandoverKind, str] = {"both": "2×", "neither": "○", "retried": "↻", "repeated": "▲"}
+SIGNS: Mapping[HandoverKind, str] = {"both": "2×", "neither": "○", "retried": "↻", "redelivered": "⇉", "repeated": "▲"}
 
 
 def finding(kind: HandoverKind) -> str:
@@ -33,6 +33,7 @@ def finding(kind: HandoverKind) -> str:
         "both": _("ran by both"),
         "neither": _("ran by neither"),
         "retried": _("retried by Lambda"),
+        "redelivered": _("event delivered again"),
         "repeated": _("ran again without an error"),
     }[kind]
 
@@ -42,6 +43,9 @@ def explain_finding(kind: HandoverKind) -> str:
         "both": _("Cron and EventBridge ran the same due time."),
         "neither": _("No run by cron or EventBridge between the last run of one and the first of the other."),
         "retried": _("Lambda repeats a failed asynchronous invocation up to twice: not a double run."),
+        "redelivered": _(
+            "Another invocation with the ID of the same event: EventBridge delivers at least once. Neither a double run by cron nor a retry of Lambda."
+        ),
         "repeated": _("EventBridge may deliver an event twice, or the job was also started by hand."),
     }[kind]
 

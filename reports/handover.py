@@ -8,7 +8,13 @@ from analysis.batches.jobs import JobReport
 from domain import Migration
 from messages import handover as text
 
-TONES: Mapping[HandoverKind, str] = {"both": "warn", "neither": "bad", "retried": "note", "repeated": "warn"}
+TONES: Mapping[HandoverKind, str] = {
+    "both": "warn",
+    "neither": "bad",
+    "retried": "note",
+    "redelivered": "warn",
+    "repeated": "warn",
+}
 HandoverRow = tuple[str, str, HandoverKind, str, str, str]
 
 

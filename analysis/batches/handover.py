@@ -16,9 +16,11 @@ from domain.cron import Cron, Rate, Schedule
 from domain.run_steps import RunStep
 from domain.window import DAY_S, MINUTE_S
 
-# both: cron and EventBridge ran it; neither: none of them did; retried: EventBridge again after an error; repeated: again without an error.
-HandoverKind = Literal["both", "neither", "retried", "repeated"]
+# both: cron and EventBridge ran it; neither: none of them did; retried: EventBridge again after an error; redelivered: again with the same event;
+# repeated: again without an error.
+HandoverKind = Literal["both", "neither", "retried", "redelivered", "repeated"]
 HANDOVER_KINDS: tuple[HandoverKind, ...] = get_args(HandoverKind)
+_AGAIN: tuple[HandoverKind, ...] = ("retried", "redelivered", "repeated")
 _MIN_INTERVAL_S = (
     3 * MINUTE_S
 )  # runs are known to the minute, so those of more frequent jobs cannot be assigned to a due time
@@ -45,15 +47,17 @@ class Handover:
         return tuple(kind for kind in HANDOVER_KINDS if self.slots.get(kind))
 
     def with_requests(self, steps: Sequence[RunStep]) -> Self:
-        """With repetitions that logged the same request ID as retries: Lambda keeps it. `steps`: what the job's runs logged."""
-        logged = [step for step in steps if step.scheduler == "canary" and step.request_id]
-        repeated = self.slots.get("repeated", ())
-        retried = tuple(slot for slot in repeated if logged and _is_one_request(slot, logged))
-        if not retried:
+        """With what the IDs that the runs logged show of due times that EventBridge ran again. `steps`: what the job's runs logged."""
+        logged = [step for step in steps if step.scheduler == "canary" and (step.request_id or step.event_id)]
+        again = sorted(
+            ((slot, kind) for kind in _AGAIN for slot in self.slots.get(kind, ())), key=lambda it: it[0].due_at
+        )
+        if not (logged and again):
             return self
-        both = sorted((*self.slots.get("retried", ()), *retried), key=lambda slot: slot.due_at)
-        others = tuple(slot for slot in repeated if slot not in retried)
-        return replace(self, slots={**self.slots, "retried": tuple(both), "repeated": others})
+        found = [(slot, _kind_by_ids(slot, logged) or kind) for slot, kind in again]
+        return replace(
+            self, slots={**self.slots, **{kind: tuple(slot for slot, of in found if of == kind) for kind in _AGAIN}}
+        )
 
 
 def find_handover(
@@ -156,12 +160,29 @@ def _was_retried(slot: Slot, errors: Sequence[InvocationPeriod]) -> bool:
     )
 
 
-def _is_one_request(slot: Slot, steps: Sequence[RunStep]) -> bool:
-    """Whether all runs of the slot logged the same request ID, which Lambda keeps in its retries."""
-    ids = {
-        step.request_id
-        for run in slot.by_eventbridge
-        for step in steps
-        if run.started_at - MINUTE_S <= step.ts < run.ended_at + MINUTE_S
-    }
-    return len(ids) == 1
+def _kind_by_ids(slot: Slot, steps: Sequence[RunStep]) -> HandoverKind | None:
+    """By what its runs logged: Lambda keeps the request ID in its retries; an event that is delivered again starts another request with the ID of the event.
+
+    None if that does not decide it: all runs must have logged the ID.
+    """
+    requests: dict[Run, set[str]] = {run: set() for run in slot.by_eventbridge}
+    events: dict[Run, set[str]] = {run: set() for run in slot.by_eventbridge}
+    for step in steps:
+        if run := _run_of(step, slot.by_eventbridge):
+            requests[run] |= {step.request_id} - {""}
+            events[run] |= {step.event_id} - {""}
+    n_requests = len(set[str]().union(*requests.values()))
+    if n_requests == 1 and all(requests.values()):
+        return "retried"
+    is_one_event = all(events.values()) and len(set[str]().union(*events.values())) == 1
+    return "redelivered" if is_one_event and n_requests > 1 else None
+
+
+def _run_of(step: RunStep, runs: Sequence[Run]) -> Run | None:
+    """The run during which it was logged, the nearest one within a minute: starts and ends are known to the minute."""
+
+    def distance_s(run: Run) -> int:
+        return max(run.started_at - step.ts, step.ts - run.ended_at, 0)
+
+    near = [run for run in runs if distance_s(run) <= MINUTE_S]
+    return min(near, key=distance_s, default=None)

@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analysis.batches.commands import comment_out_cron, disable_trigger
-from analysis.batches.handover import Handover, HandoverKind, find_handover
+from analysis.batches.handover import Handover, HandoverKind, Slot, find_handover
 from analysis.batches.invocations import InvocationPeriod
 from analysis.batches.runs import Run, RunResult
 from domain import Window
+from domain.config.batches import SchedulerKind
 from domain.cron import parse_schedule
+from domain.run_steps import RunStep
 from domain.triggers import Trigger
 
 DAY = int(datetime(2026, 11, 16, tzinfo=UTC).timestamp())
@@ -128,6 +130,75 @@ def test_without_due_times_or_eventbridge_nothing_is_known(schedule: str, by_eve
 
 def test_due_times_outside_of_the_window_are_not_findings() -> None:
     assert due(handover(at_three(-1, 11), at_three(-1, 11)), "both") == []
+
+
+FIRST, SECOND, THIRD = run(1620), run(1622), run(1624)
+
+
+def logged(of: Run, request: str, event: str = "", *, at_s: int = 30, scheduler: SchedulerKind = "canary") -> RunStep:
+    """A step that a run logged `at_s` after its start."""
+    return RunStep(f"{scheduler}{of.started_at}", "a", scheduler, of.started_at + at_s, request, event)
+
+
+@pytest.mark.parametrize(
+    ("runs", "steps", "kind"),
+    [
+        # Lambda keeps the request ID in its retries, and the event.
+        ((FIRST, SECOND), (logged(FIRST, "r-1"), logged(SECOND, "r-1")), "retried"),
+        ((FIRST, SECOND), (logged(FIRST, "r-1", "e-1"), logged(SECOND, "r-1", "e-1")), "retried"),
+        # A second delivery of the event is another request, whether or not one of them is retried, too.
+        ((FIRST, SECOND), (logged(FIRST, "r-1", "e-1"), logged(SECOND, "r-2", "e-1")), "redelivered"),
+        (
+            (FIRST, SECOND, THIRD),
+            (logged(FIRST, "r-1", "e-1"), logged(SECOND, "r-1", "e-1"), logged(THIRD, "r-2", "e-1")),
+            "redelivered",
+        ),
+        # Started by hand, or by another rule.
+        ((FIRST, SECOND), (logged(FIRST, "r-1", "e-1"), logged(SECOND, "r-2", "e-2")), "repeated"),
+        ((FIRST, SECOND), (logged(FIRST, "r-1"), logged(SECOND, "r-2")), "repeated"),
+        # One of the two logged nothing, or no request ID.
+        ((FIRST, SECOND), (logged(FIRST, "r-1"),), "repeated"),
+        ((FIRST, SECOND), (logged(SECOND, "r-1"),), "repeated"),
+        ((FIRST, SECOND), (logged(FIRST, "r-1", "e-1"),), "repeated"),
+        ((FIRST, SECOND), (logged(FIRST, "r-1", "e-1"), logged(SECOND, "", "e-1")), "repeated"),
+        ((FIRST, SECOND), (logged(FIRST, "r-1", "e-1"), logged(SECOND, "r-2")), "repeated"),
+        ((FIRST, SECOND, THIRD), (logged(FIRST, "r-1"), logged(SECOND, "r-1")), "repeated"),
+        # Between both runs, nearer to the first: the second one logged nothing.
+        ((FIRST, SECOND), (logged(FIRST, "r-1"), logged(FIRST, "r-1", at_s=85)), "repeated"),
+        # The log of cron is none of EventBridge's.
+        ((FIRST, SECOND), (logged(FIRST, "r-1"), logged(SECOND, "r-1", scheduler="baseline")), "repeated"),
+        ((FIRST, SECOND), (), "repeated"),
+    ],
+)
+def test_runs_again_are_told_apart_by_the_ids_that_they_logged(
+    runs: tuple[Run, ...], steps: tuple[RunStep, ...], kind: HandoverKind
+) -> None:
+    result = handover((), runs)
+    assert result and result.kinds == ("repeated",)
+    assert result.with_requests(steps).kinds == (kind,)
+
+
+def test_an_error_before_a_second_delivery_does_not_make_it_a_retry() -> None:
+    failed = run(1620, "failed")
+    result = handover((), (failed, SECOND))
+    assert result and result.kinds == ("retried",)
+    assert result.with_requests([logged(failed, "r-1", "e-1"), logged(SECOND, "r-2", "e-1")]).kinds == ("redelivered",)
+    assert result.with_requests([logged(failed, "r-1")]).kinds == ("retried",)
+
+
+def test_a_second_delivery_beside_cron_is_both_findings() -> None:
+    result = handover(at_three(1), (FIRST, SECOND))
+    assert result
+    found = result.with_requests([logged(FIRST, "r-1", "e-1"), logged(SECOND, "r-2", "e-1")])
+    assert found.kinds == ("both", "redelivered")
+    assert found.runs_twice
+    assert found.slots["redelivered"] == (Slot(FIRST.started_at, at_three(1), (FIRST, SECOND)),)
+
+
+def test_a_second_delivery_alone_is_no_job_that_runs_twice() -> None:
+    result = handover((), (FIRST, SECOND))
+    assert result
+    assert not result.with_requests([logged(FIRST, "r-1", "e-1"), logged(SECOND, "r-2", "e-1")]).runs_twice
 
 
 def test_the_commands_that_end_a_double_run() -> None:

@@ -100,13 +100,3 @@ def test_a_run_failed_if_one_step_did() -> None:
 
 def test_steps_outside_of_any_run_are_of_none() -> None:
     assert job_work(report([], [run(9000)]), [step("canary", 9200, 5), step("canary", 8900, 5)]) is None
-
-
-def test_a_repetition_with_the_same_request_is_a_retry() -> None:
-    slot = Slot(9000, (), (run(9000), run(9120)))
-    same = [step("canary", 9030, 5, request_id="r-1"), step("canary", 9150, 5, request_id="r-1")]
-    handover = Handover({"repeated": (slot,)})
-    assert handover.with_requests(same).slots == {"retried": (slot,), "repeated": ()}
-    others = [same[0], replace(same[1], request_id="r-2")]
-    assert handover.with_requests(others).slots == {"repeated": (slot,)}
-    assert handover.with_requests([]) is handover

@@ -88,6 +88,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.site.released.wait()
 
+    def page_held(self, differs: bool) -> None:
+        self.site.released.wait()
+        self.answer(b"<p>Photos</p>", "text/html")
+
     def page_cut(self, differs: bool) -> None:
         self.send_response(200)
         self.send_header("Content-Length", "100")

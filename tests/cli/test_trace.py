@@ -126,6 +126,16 @@ load_balancer = "{s3.load_balancer}"
             assert (output["state"], output["requests"][0]["fleet"]) == ("found", "canary")
             assert [call.split("_")[-3] for call in s3.downloads()] == ["20260921T1420Z", "20260921T1425Z"]
 
+    def test_an_id_of_another_region_has_no_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The bucket may have the logs of several regions: only those of the load balancer's are listed."""
+        sent_at = datetime(2026, 9, 21, 14, 18, 3, tzinfo=UTC)
+        with FakeS3() as s3:
+            self.configure(s3, monkeypatch)
+            elsewhere = s3.log_key(datetime(2026, 9, 21, 14, 20, tzinfo=UTC)).replace(REGION, "us-east-1")
+            s3.put_log(elsewhere, access_log_line())
+            assert json_output(run("--json", id_at(sent_at)))["state"] == "no_files"
+            assert s3.downloads() == []
+
     @pytest.mark.parametrize("denied", ["list-type", ".log.gz"])
     def test_a_denied_bucket_is_unknown(self, denied: str, monkeypatch: pytest.MonkeyPatch) -> None:
         with FakeS3() as s3:

@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 import zlib
+from contextlib import suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -56,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(b"\x89PNG" + bytes([differs]) * 900, "image/png")
 
     def page_away(self, differs: bool) -> None:
-        where = "https://evil.example/" if differs else "/html"
+        where = self.site.away_to or ("https://evil.example/" if differs else "/html")
         self.answer(b"", "text/plain", 302, Location=where)
 
     def page_bomb(self, differs: bool) -> None:
@@ -73,6 +74,32 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(bytes(1 << 16))
         except OSError:
             self.close_connection = True
+
+    def page_stream(self, differs: bool) -> None:
+        """Chunks without end."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
+
+    def page_slow(self, differs: bool) -> None:
+        """A byte now and then: each one ends a wait of the client."""
+        self.send_response(200)
+        self.end_headers()
+        self.drip(b"x")
+
+    def page_slow_head(self, differs: bool) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-A: ")
+        self.drip(b"x")
+
+    def drip(self, text: bytes) -> None:
+        self.close_connection = True
+        with suppress(OSError):
+            while not self.site.released.wait(0.02):
+                self.wfile.write(text)
 
     def page_endless(self, differs: bool) -> None:
         self.send_response(200)
@@ -119,6 +146,7 @@ class ProbedSite(LoopbackServer):
     def __init__(self, *, canary_differs: bool = False) -> None:
         self.requests: list[tuple[str, str, str]] = []
         self.canary_differs, self.released = canary_differs, threading.Event()
+        self.away_to = ""  # where /away redirects to
         super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": self})))
 
     def release(self) -> None:

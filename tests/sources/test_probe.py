@@ -42,7 +42,13 @@ def test_nothing_but_get_and_head_is_sent(site: ProbedSite, method: str) -> None
 
 
 def test_a_redirect_is_not_followed(site: ProbedSite) -> None:
-    assert (send(site, "/away").status, len(site.requests)) == (302, 1)
+    with ProbedSite() as elsewhere:
+        for where in ("/html", f"{elsewhere.url}/html", elsewhere.url.removeprefix("http:")):
+            site.away_to = where
+            answer = send(site, "/away")
+            assert (answer.status, answer.header("location")) == (302, where)
+        assert elsewhere.requests == []
+    assert [path for _, path, _ in site.requests] == ["/away"] * 3
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,7 @@ def test_a_redirect_is_not_followed(site: ProbedSite) -> None:
     [
         ("/bomb", "too_large"),
         ("/large", "too_large"),
+        ("/stream", "too_large"),
         ("/cut", "bad_reply"),
         ("/broken-gzip", "bad_reply"),
     ],
@@ -58,7 +65,7 @@ def test_answers_that_cannot_be_read(site: ProbedSite, path: str, error: str) ->
     assert send(site, path).error == error
 
 
-@pytest.mark.parametrize("path", ["/endless", "/endless-head"])
+@pytest.mark.parametrize("path", ["/endless", "/endless-head", "/slow", "/slow-head"])
 def test_an_endless_answer_ends_at_the_deadline(site: ProbedSite, path: str) -> None:
     assert send(site, path, deadline_s=0.3).error == "timeout"
 

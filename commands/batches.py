@@ -10,10 +10,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 import analysis.batches.jobs as analysis
-from analysis.batches.handover import Slot
 from analysis.batches.jobs import JobReport
 from analysis.batches.run_work import JobWork
-from analysis.batches.runs import Run
 from archive import ArchiveError
 from collector.batches import open_batch_collector
 from commands.shared import startup
@@ -28,13 +26,13 @@ from messages import batches as text
 from messages import handover as text_of_handover
 from messages import run_work as text_of_work
 from messages import schedules, times
+from reports.handover import handover_json, run_json
 from reports.judgement_json import iso_time, migration_json, pick, problems_json, window_json
 from services.batches import BatchView, read_batches
 from services.evaluation import EXIT_UNAVAILABLE
 from sources.base import Problem
 
 FAILED_STATES = frozenset({"failed", "stopped", "missed", "never"})
-MAX_SLOTS = 24  # of a finding, in the JSON
 DEFAULT_MINUTES = 14 * DAY_S // MINUTE_S
 STATE_STYLES = {**dict.fromkeys(FAILED_STATES, BAD), "late": WARN, "slow": WARN, "unknown": WARN, "ok": GOOD}
 
@@ -127,7 +125,7 @@ def _job_json(job: JobReport, migration: Migration) -> dict[str, Any]:
         "next_scheduled_at": iso_time(job.next_scheduled_at),
         "enabled": job.trigger.enabled if job.trigger else None,
         "scheduler": {"baseline": "cron", "canary": "eventbridge", None: None}[job.scheduler],
-        "last_run": _run_json(job.last_run) if job.last_run else None,
+        "last_run": run_json(job.last_run) if job.last_run else None,
         "typical_duration": asdict(job.typical_duration) if job.typical_duration else None,
         "lambda": asdict(job.invocation_totals) if job.invocation_totals else None,
         "statuses": {status: job.count(status) for status in analysis.RUN_STATUSES},
@@ -143,7 +141,7 @@ def work_json(work: JobWork | None) -> dict[str, Any] | None:
     return {
         "due_at": iso_time(work.due_at),
         "runs": {
-            names[kind]: {**_run_json(run.run), **pick(run, "rows", "seconds", "success")}
+            names[kind]: {**run_json(run.run), **pick(run, "rows", "seconds", "success")}
             for kind, run in work.runs.items()
         },
         "statements": [
@@ -155,36 +153,6 @@ def work_json(work: JobWork | None) -> dict[str, Any] | None:
             }
             for statement in work.statements
         ],
-    }
-
-
-def handover_json(job: JobReport, migration: Migration) -> dict[str, Any]:
-    """The findings with their number and newest due times, and the commands that end a double run."""
-    findings = job.handover.slots if job.handover else {}
-    return {
-        "runs_twice": job.runs_twice,
-        "findings": {
-            kind: {"due_times": len(slots), "newest": [_slot_json(slot) for slot in slots[-MAX_SLOTS:]]}
-            for kind, slots in findings.items()
-            if slots
-        },
-        "commands": [command for _, command in text_of_handover.ending_commands(job, migration.region)],
-    }
-
-
-def _slot_json(slot: Slot) -> dict[str, Any]:
-    return {
-        "due_at": iso_time(slot.due_at),
-        "cron": [_run_json(run) for run in slot.by_cron],
-        "eventbridge": [_run_json(run) for run in slot.by_eventbridge],
-    }
-
-
-def _run_json(run: Run) -> dict[str, Any]:
-    return {
-        "started_at": iso_time(run.started_at),
-        "ended_at": iso_time(run.ended_at),
-        **pick(run, "duration_s", "result", "is_slow", "was_reported"),
     }
 
 

@@ -1,6 +1,5 @@
 """`probe`: sends the configured requests to both fleets, compares the answers, and keeps the results."""
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +15,8 @@ from commands.shared.styles import BAD, FAINT, GOOD, WARN
 from domain import Migration
 from domain.probe import ProbeResult, ProbeState
 from messages import probe as text
-from reports.judgement_json import iso_time, migration_json, problems_json
+from reports.judgement_json import migration_json, problems_json
+from reports.probes import probe_json
 from services.evaluation import EXIT_UNAVAILABLE
 from services.probing import ProbePlans, plan_probes, run_probes
 from sources.base import Problem
@@ -94,7 +94,7 @@ def probes_json(
         "ok": code == 0,
         "exit_code": code,
         **migration_json(migration),
-        "probes": [{**asdict(result), "at": iso_time(result.ts)} for result in results],
+        "probes": [probe_json(result) for result in results],
         "problems": problems_json(problems),
     }
 

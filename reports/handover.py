@@ -1,12 +1,17 @@
-"""The findings of the hand-over of batches as rows of a table, for pages and reports."""
+"""The findings of the hand-over of batches as rows of a table and as JSON, for pages, reports and commands."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from analysis.batches.handover import HandoverKind
+from analysis.batches.handover import HandoverKind, Slot
 from analysis.batches.jobs import JobReport
+from analysis.batches.runs import Run
 from domain import Migration
 from messages import handover as text
+from reports.judgement_json import iso_time, pick
+
+MAX_SLOTS = 24  # of a finding, in the JSON
 
 TONES: Mapping[HandoverKind, str] = {
     "both": "warn",
@@ -34,3 +39,34 @@ def handover_rows(migration: Migration, jobs: Sequence[JobReport], now: datetime
         for kind, slots in job.handover.slots.items()
         if slots
     ]
+
+
+def handover_json(job: JobReport, migration: Migration) -> dict[str, Any]:
+    """The findings with their number and newest due times, and the commands that end a double run."""
+    findings = job.handover.slots if job.handover else {}
+    return {
+        "runs_twice": job.runs_twice,
+        "findings": {
+            kind: {"due_times": len(slots), "newest": [_slot_json(slot) for slot in slots[-MAX_SLOTS:]]}
+            for kind, slots in findings.items()
+            if slots
+        },
+        "commands": [command for _, command in text.ending_commands(job, migration.region)],
+    }
+
+
+def _slot_json(slot: Slot) -> dict[str, Any]:
+    return {
+        "due_at": iso_time(slot.due_at),
+        "cron": [run_json(run) for run in slot.by_cron],
+        "eventbridge": [run_json(run) for run in slot.by_eventbridge],
+    }
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """As `last_run` of `cli.py batches --json`."""
+    return {
+        "started_at": iso_time(run.started_at),
+        "ended_at": iso_time(run.ended_at),
+        **pick(run, "duration_s", "result", "is_slow", "was_reported"),
+    }

@@ -17,7 +17,7 @@ from domain.sign_offs import Ledger
 from messages import retrospective as text
 from messages.parity import phase_name
 from reports.formats import creation_time, local_minute, slug
-from reports.handover import handover_rows
+from reports.handover import handover_json, handover_rows
 from reports.judgement_json import (
     SCHEMA,
     budget_json,
@@ -28,7 +28,7 @@ from reports.judgement_json import (
     pick,
     window_json,
 )
-from reports.probes import probe_rows
+from reports.probes import probe_json, probe_rows
 from reports.retrospective.summary import impact_sentences, impact_tiles, incident_marks, opening
 from reports.sign_offs import ledger_state_json, sign_offs_json, signed_in_short
 from reports.templating import environment
@@ -139,12 +139,26 @@ class RetrospectiveReport:
                 for row in retrospective.phase_rows
             ],
             "ledger": ledger_state_json(self.ledger),
+            "probes": [
+                {
+                    **probe.model_dump(include={"method", "path", "header"}),
+                    "result": probe_json(result) if result else None,
+                }
+                for probe, result in self.probes
+            ],
+            "handover": self._handover_json(),
             "before_after": _before_after_json(retrospective.before_after),
             "gaps": [window_json(gap) for gap in retrospective.gaps],
             "hourly_only_until": iso_time(retrospective.hourly_only_until),
             "data_until": iso_time(retrospective.data_until),
             "events": [_event_json(event) for event in outline.events],
         }
+
+    def _handover_json(self) -> dict[str, Any] | None:
+        if self.batches is None:
+            return None
+        jobs = {job.name: handover_json(job, self.migration) for job in self.batches.jobs if job.handover}
+        return {"complete": self.batches.complete, "jobs": jobs}
 
 
 def build_report(

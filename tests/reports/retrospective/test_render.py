@@ -12,6 +12,8 @@ from analysis.retrospective.impact import excess_errors
 from archive import Archive
 from domain import Window
 from domain.config.probe import Probe
+from domain.window import DAY_S
+from reports.judgement_json import iso_time
 from reports.retrospective.render import RetrospectiveReport, build_report, retrospective_file_name
 from reports.retrospective.summary import impact_sentences
 from services.batches import BatchView
@@ -76,6 +78,22 @@ def test_probes_and_findings_of_the_hand_over_are_reported(tmp_path: Path) -> No
     text = plain_text(report.html())
     assert "GET /api/photos/1207" in text and "json $.views: int 48213 → str 48213" in text
     assert "cleanup 2× ran by both" in text
+    data = json.loads(json.dumps(report.json(), allow_nan=False))
+    (probed,) = data["probes"]
+    assert {name: probed[name] for name in ("method", "path", "header")} == {
+        "method": "GET", "path": "/api/photos/1207", "header": ""
+    }  # fmt: skip
+    assert (probed["result"]["at"], probed["result"]["state"]) == (iso_time(time_of(3)), "different")
+    assert data["handover"]["complete"] is True
+    found = data["handover"]["jobs"]["cleanup"]
+    assert (found["runs_twice"], found["findings"]["both"]["due_times"]) == (True, 2)
+    assert found["findings"]["both"]["newest"][-1]["due_at"] == iso_time(time_of(12) - DAY_S)
+
+
+def test_a_probe_that_was_never_sent_has_no_result(report: RetrospectiveReport) -> None:
+    unsent = replace(report, probes=((Probe(path="/"), None),)).json()
+    assert unsent["probes"] == [{"method": "GET", "path": "/", "header": "", "result": None}]
+    assert unsent["handover"] is None
 
 
 def test_every_phase_has_its_verdict(report: RetrospectiveReport) -> None:

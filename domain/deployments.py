@@ -11,7 +11,7 @@ DeploymentSystem = Literal["codedeploy", "ecs"]
 Outcome = Literal["running", "succeeded", "failed", "stopped", "rolled_back"]
 # CodeDeploy's blue/green, ECS's own deployment strategies, or an external controller.
 Strategy = Literal["codedeploy", "rolling", "blue_green", "linear", "canary", "external"]
-# What follows when nobody ends a wait: the deployment goes on, is rolled back, is stopped, or the old tasks are terminated; "": unknown.
+# What follows when a wait is not ended: the deployment goes on, is rolled back, is stopped, or the old tasks are terminated; "": unknown.
 TimeoutAction = Literal["continue", "roll_back", "stop", "terminate", ""]
 
 _OUTCOMES: dict[str, Outcome] = {

@@ -32,6 +32,6 @@ def exposure_of(path: Path) -> FileExposure | None:
 
 
 def is_own_private_folder(path: Path) -> bool:
-    """Whether it is a folder, not a link to one, of this user, that nobody else can enter. Raises OSError if there is none."""
+    """Whether it is a folder, not a link to one, of this user, that no other user can enter. Raises OSError if there is none."""
     status = path.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077

@@ -1,4 +1,4 @@
-"""Translations by gettext, in the language of the reader: a visitor of the pages, or whoever started the command line.
+"""Translations by gettext, in the language of the reader: a visitor of the pages, or the user of the command line.
 
 The pages choose it at the start of each run (`use_language`). The default is that of the process: MIGRATION_LANGUAGE ("ja", "en"), else the
 system's (LANGUAGE, LC_ALL, LC_MESSAGES, LANG). A new thread starts with the default, so threads that collect keep values, not texts.

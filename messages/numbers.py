@@ -52,7 +52,7 @@ def share(fraction: float) -> str:
 
 @_optional
 def configured_share(fraction: float) -> str:
-    """A share that somebody set: "50%", "0.1%", "33.3%"; `share` without needless decimals."""
+    """A share as it was set: "50%", "0.1%", "33.3%"; `share` without needless decimals."""
     return share(fraction).replace(".0%", "%")
 
 

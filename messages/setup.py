@@ -93,7 +93,7 @@ READ = lazy("Find my load balancer")
 READ_AGAIN = lazy("Read again")
 FOUND_TITLE = lazy("What was found, and why")
 NOT_PROTECTED = lazy(
-    "Not on this page: other machines can connect, and whoever opens it could read what the account has. Run cli.py init on this machine instead."
+    "Not on this page: other machines can connect, and any visitor could read what the account has. Run cli.py init on this machine instead."
 )
 ENTER_REGION = lazy("Enter the AWS region first, such as ap-northeast-1.")
 FILE_TITLE = "migration.toml"

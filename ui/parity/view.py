@@ -82,7 +82,7 @@ def phase_evaluation(
     endpoints = (last_day_view if with_all_routes else last_day_so_far)(app, phase.window)
     routes: RoutesState = "judged"
     if app.sources.logs is not None and not phase.is_over:
-        # Else the decision depends on whether somebody has opened Endpoints.
+        # Else the decision would depend on whether Endpoints was opened before.
         logs = log_window(phase.window)
         request_ingest(app, logs)
         routes = routes_state(app.collector.ingest_progress(logs), has_counts=endpoints is not None)

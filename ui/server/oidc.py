@@ -140,7 +140,7 @@ def _configure_login(sign_in: SignIn, environment: Mapping[str, str]) -> None:
     """Hands Streamlit's [auth] over, which it otherwise reads from .streamlit/secrets.toml."""
     from joserfc.jws import JWSRegistry
 
-    # A provider may list "none" among its algorithms, and the library then accepts tokens that nobody signed.
+    # A provider may list "none" among its algorithms, and the library then accepts tokens without a signature.
     JWSRegistry.algorithms.pop("none", None)
     secret = environment.get(CLIENT_SECRET, "").strip()
     register_secret(secret)

@@ -28,7 +28,7 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 90_000  # of each wait; two slow cores run two browsers and their dashboards
 
 expect.set_options(timeout=TIMEOUT_MS)
 

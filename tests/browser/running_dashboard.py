@@ -13,7 +13,7 @@ from tests.factories.dashboard_server import DashboardServer, run_dashboard
 from tests.fakes.services import FakeServices
 from tests.fakes.traffic_model import SteadyTraffic
 
-WARM_UP_TIMEOUT_S = 60.0
+WARM_UP_TIMEOUT_S = 180.0
 # A tenth of the traffic on ECS, 1 % of errors on both fleets.
 TRAFFIC = SteadyTraffic(
     lambda _ts: {"photo-ec2": 0.9, "photo-ecs": 0.1},

@@ -71,7 +71,7 @@ def test_releases_are_a_list_whose_links_lead_to_the_pages_of_each_and_back(
     rolled_back.get_by_role("link", name="Live").click()
     page.wait_for_url("**/?migration=photo-search-demo-search-59*from=*")
     expect(page.locator("h1.page-title")).to_contain_text("search:59")
-    expect(page.locator(".hero")).to_contain_text("regressed", timeout=30_000)
+    expect(page.locator(".hero")).to_contain_text("regressed")
     page.get_by_role("link", name="Parity", exact=True).first.click()
     page.wait_for_url("**/parity?*migration=photo-search-demo-search-59*")
     expect(page.locator(".forest tbody tr").first).to_be_visible()

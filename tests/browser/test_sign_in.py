@@ -45,7 +45,7 @@ def visit(chromium: Browser, provider: FakeOpenIdProvider) -> Iterator[Callable[
         provider.user = USER | {"groups": list(groups)} | user
         contexts.append(chromium.new_context(viewport={"width": 1440, "height": 900}))
         page = contexts[-1].new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         page.goto(url)
         return page
 

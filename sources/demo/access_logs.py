@@ -183,7 +183,7 @@ def _simulate_requests(scenario: Scenario, minutes: Ints) -> tuple[pa.Table, pa.
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     route = columns.pop("route")
     for name in ("host", "method", "route"):
-        columns[name] = np.array([getattr(item, name) for item in DEMO_ROUTES], dtype=object)[route]
+        columns[name] = pa.array([getattr(item, name) for item in DEMO_ROUTES]).take(pa.array(route))
     counts = pa.table({name: columns[name] for name in COUNTS.names}, schema=COUNTS)
     return counts, _examples(counts, route)
 

@@ -1,13 +1,13 @@
 """The demo's answers and traits, from its counts. Since the step to 50:50 ECS sends half of one route's bytes, and most of its errors are of one target."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from domain.log_counts import FAILED, OUTCOME_EDGES_MS, SIZES, TRAIT_BLOCK_S, TRAITS
+from domain.log_counts import FAILED, OUTCOME_EDGES_MS, SIZES, TRAIT_BLOCK_S, TRAIT_NAMES, TRAITS, add_up
 from domain.window import MINUTE_S
 from sources.demo.metrics import Floats, Ints, uniform
 from sources.demo.scenario import EC2
@@ -16,6 +16,12 @@ HALVED_ROUTE = "/users/:id/albums"  # the thumbnails of its albums are missing o
 BAD_TARGET = "10.0.11.41:8080"
 BAD_TARGET_SHARE = 0.6  # of the failed requests of ECS since the last step
 _TARGET_HOSTS = (20, 27, 34, 41)
+_EC2_TARGETS, _ECS_TARGETS = (
+    {f"10.0.{network}.{host}:8080": 1 / len(_TARGET_HOSTS) for host in _TARGET_HOSTS} for network in (10, 11)
+)
+_BAD_ECS_TARGETS = dict.fromkeys(_ECS_TARGETS, (1 - BAD_TARGET_SHARE) / (len(_TARGET_HOSTS) - 1)) | {
+    BAD_TARGET: BAD_TARGET_SHARE
+}
 _MEAN_BYTES = {"/": 18_400, "/img/:id.jpg": 61_000, "/static/app.css": 9_200, HALVED_ROUTE: 24_300, "/healthz": 230}
 _BYTES_BY_STATUS = {304: 210, 404: 1_130, 500: 520, 502: 300, 503: 300, 504: 300}
 _DEFAULT_BYTES = 5_600
@@ -60,37 +66,41 @@ def demo_traits(counts: pa.Table, last_step: int) -> pa.Table:
     outcome = np.where(status >= 500, FAILED, edges[np.maximum(np.searchsorted(edges, ms, side="right") - 1, 0)])
     block = counts["minute"].to_numpy() // TRAIT_BLOCK_S * TRAIT_BLOCK_S
     table = pa.table({"minute": block, "target_group": counts["target_group"], "outcome": outcome, "n": counts["n"]})
-    keys = ["minute", "target_group", "outcome"]
-    sums = table.group_by(keys).aggregate([("n", "sum")]).sort_by([(key, "ascending") for key in keys])
-    parts = [_of_block(row, is_last_step=row["minute"] >= last_step) for row in sums.to_pylist()]
-    return pa.Table.from_pylist([item for part in parts for item in part], TRAITS)
+    sums = add_up(table, ["minute", "target_group", "outcome"])
+    minute, outcome = (sums[name].to_numpy() for name in ("minute", "outcome"))
+    no_group, ec2 = (pc.equal(sums["target_group"], name).to_numpy() for name in ("", EC2))
+    ecs = ~no_group & ~ec2
+    bad = ecs & (outcome == FAILED) & (minute >= last_step)
+    every = np.ones(len(sums), dtype=bool)
+    shares_of = (
+        ("target", no_group, {"-": 1.0}),
+        ("target", ec2, _EC2_TARGETS),
+        ("target", ecs & ~bad, _ECS_TARGETS),
+        ("target", bad, _BAD_ECS_TARGETS),
+        ("agent", every, _AGENTS),
+        ("protocol", every, _PROTOCOLS),
+        ("tls", every, _TLS),
+        ("long_time", outcome >= 100, {"target": 1.0}),
+        ("long_time", outcome < 100, {"none": 1.0}),
+    )
+    parts = (_distribute_trait(sums.filter(pa.array(rows)), trait, shares) for trait, rows, shares in shares_of)
+    return pa.concat_tables(parts)
 
 
-def _of_block(row: Mapping[str, Any], *, is_last_step: bool) -> list[dict[str, object]]:
-    """The requests of a block, target group and outcome, by each trait."""
-    group, outcome, minute = row["target_group"], row["outcome"], row["minute"]
-    targets = {"-": 1.0}
-    if group:
-        targets = {f"10.0.{10 if group == EC2 else 11}.{host}:8080": 1 / len(_TARGET_HOSTS) for host in _TARGET_HOSTS}
-    if outcome == FAILED and is_last_step and BAD_TARGET in targets:
-        others = (1 - BAD_TARGET_SHARE) / (len(targets) - 1)
-        targets = {name: BAD_TARGET_SHARE if name == BAD_TARGET else others for name in targets}
-    long_time = "target" if outcome >= 100 else "none"
-    traits = {"target": targets, "agent": _AGENTS, "protocol": _PROTOCOLS, "tls": _TLS, "long_time": {long_time: 1.0}}
-    n = np.array([row["n_sum"]])
-    result = []
-    for number, (trait, shares) in enumerate(traits.items()):
-        stream = _RANDOM_STREAM + 10 + number + 10 * (outcome % 97)
-        parts = _distribute(n, np.array([list(shares.values())]), np.array([minute]), stream)[0].tolist()
-        result += [
-            {"minute": minute, "target_group": group, "trait": trait, "value": value, "outcome": outcome, "n": part}
-            for value, part in zip(shares, parts, strict=True)
-            if part
-        ]
-    return result
+def _distribute_trait(sums: pa.Table, trait: str, shares: Mapping[str, float]) -> pa.Table:
+    """The requests of blocks, target groups and outcomes, by the values of a trait."""
+    minute, outcome, n = (sums[name].to_numpy() for name in ("minute", "outcome", "n"))
+    stream = _RANDOM_STREAM + 10 + TRAIT_NAMES.index(trait) + 10 * (outcome % 97)
+    of_value = _distribute(n, np.tile(list(shares.values()), (len(n), 1)), minute, stream)
+    row, value = np.nonzero(of_value)
+    columns = {name: sums[name].take(pa.array(row)) for name in ("minute", "target_group", "outcome")}
+    columns["trait"] = pa.repeat(pa.scalar(trait), len(row))
+    columns["value"] = pa.array(list(shares)).take(pa.array(value))
+    columns["n"] = pa.array(of_value[row, value])
+    return pa.table({name: columns[name] for name in TRAITS.names}).cast(TRAITS)
 
 
-def _distribute(n: Ints, shares: Floats, minutes: Ints, stream: int) -> Ints:
+def _distribute(n: Ints, shares: Floats, minutes: Ints, stream: int | Ints) -> Ints:
     """Integers that add up to each `n`, in the proportions of its row of `shares`."""
     cumulative = np.cumsum(shares, axis=1) * n[:, None]
     cumulative[:, -1] = n

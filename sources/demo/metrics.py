@@ -242,9 +242,10 @@ def _mask(value: Floats, is_present: npt.NDArray[np.bool_]) -> Floats:
     return np.where(is_present, value, np.nan)
 
 
-def uniform(counter: Ints, stream: int) -> Floats:
+def uniform(counter: Ints, stream: int | Ints) -> Floats:
     """Uniform numbers in (0, 1), a pure function of counter and stream: the finalizer of splitmix64 (Steele, Lea, Flood 2014)."""
-    x = counter.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(stream * 0xD1B54A32D192ED03 % 2**64)
+    x = counter.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    x += np.asarray(stream, dtype=np.uint64) * np.uint64(0xD1B54A32D192ED03)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x ^= x >> np.uint64(31)

@@ -3,14 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from analysis.endpoints.endpoints import judge_endpoints
 from domain import FLEETS, Window
-from domain.log_counts import COUNTS, EXAMPLES
+from domain.log_counts import COUNTS, EXAMPLES, FAILED, TRAIT_NAMES, add_up
 from sources.access_logs.counter import LogCounts
 from sources.demo.access_logs import BROKEN_ROUTE, DEMO_ROUTES, DemoLogs
+from sources.demo.log_details import BAD_TARGET
 from sources.demo.scenario import GREEN, episodes, scenario_for
 from sources.demo.sources import DemoMetrics, demo_migration
 
@@ -102,6 +104,29 @@ def test_route_with_a_script_tag_and_examples() -> None:
     failed = logs.examples.filter(pc.equal(logs.examples["route"], BROKEN_ROUTE)).to_pylist()
     assert failed and all(row["path"].startswith("/v1/albums/") and row["target"].endswith(":8080") for row in failed)
     assert np.all(np.diff(logs.examples["ts"].to_numpy() // 60) >= 0)
+
+
+def requests_by(table: pa.Table, column: str) -> dict[str, int]:
+    return {row[column]: row["n"] for row in add_up(table, [column]).to_pylist()}
+
+
+def test_each_request_has_one_value_of_each_trait() -> None:
+    (logs,) = count_batches(HOUR)
+    for trait in TRAIT_NAMES:
+        of_trait = logs.traits.filter(pc.field("trait") == trait)
+        assert requests_by(of_trait, "target_group") == requests_by(logs.counts, "target_group"), trait
+        failed = (of_trait.filter(pc.field("outcome") == FAILED), logs.counts.filter(pc.field("elb_status") >= 500))
+        assert len({pc.sum(table["n"]).as_py() for table in failed}) == 1, trait
+
+
+def test_most_failures_of_ecs_are_of_one_target_since_the_last_step() -> None:
+    step = scenario_for(ANCHOR).steps[-1].ts
+    (logs,) = count_batches(Window(step - 3600, step + 3600))
+    failures = logs.traits.filter((pc.field("trait") == "target") & (pc.field("outcome") == FAILED))
+    for is_after, of_ecs in ((pc.field("minute") < step, 0.25), (pc.field("minute") >= step, 0.6)):
+        for group, expected in (("photo-ec2", 0), (GREEN, of_ecs)):
+            targets = requests_by(failures.filter(is_after & (pc.field("target_group") == group)), "value")
+            assert targets.get(BAD_TARGET, 0) / sum(targets.values()) == pytest.approx(expected, abs=0.06)
 
 
 def test_files_are_five_minutes_late_and_not_older_than_the_scenario() -> None:

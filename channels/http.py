@@ -15,7 +15,15 @@ from channels.base import DEADLINE_S, FINAL_STATUSES, NO_REPLY, TIMEOUT_S, Deliv
 from domain.redaction import register_secret
 from sources.base import Problem, ProblemKind
 from sources.mackerel.protocol import retry_after_s
-from sources.transport import LimitedAdapter, ReplyLimits, limited_pool, limits, read_body
+from sources.transport import (
+    LimitedAdapter,
+    ReplyLimits,
+    create_session,
+    failure_kind,
+    limited_pool,
+    limits,
+    read_body,
+)
 
 MAX_REPLY_BYTES = 64 << 10
 MAX_QUOTE_CHARS = 200
@@ -96,24 +104,6 @@ class PublicAdapter(LimitedAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _PUBLIC_POOLS
-
-
-def create_session(adapter: LimitedAdapter) -> requests.Session:
-    session = requests.Session()
-    session.headers["User-Agent"] = "migration-dashboard"
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, adapter)
-    return session
-
-
-def failure_kind(error: requests.RequestException | ValueError) -> ProblemKind:
-    """Of a request without a reply that could be read."""
-    if isinstance(error, requests.Timeout):
-        return "timeout"
-    if isinstance(error, requests.ConnectionError):
-        is_late = "no complete reply" in str(error) or "timed out" in str(error)
-        return "timeout" if is_late else "unreachable"
-    return "bad_reply"
 
 
 class WebhookAddress:

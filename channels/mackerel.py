@@ -8,12 +8,11 @@ from typing import Any
 import requests
 
 from channels.base import DEADLINE_S, FINAL_STATUSES, TIMEOUT_S, Delivery, Notice
-from channels.http import create_session, failure_kind
 from domain.redaction import register_secret
 from sources.base import Problem
 from sources.mackerel.client import BASE_URL
 from sources.mackerel.protocol import problem_kind, retry_after_s
-from sources.transport import LimitedAdapter, ReplyLimits, limits, read_body
+from sources.transport import ReplyLimits, create_session, failure_kind, limits, read_body
 
 ANNOTATIONS = "/api/v0/graph-annotations"
 MAX_TITLE_CHARS, MAX_DESCRIPTION_CHARS = 250, 1024
@@ -46,7 +45,7 @@ class MackerelWriter:
         self._key = environment.get(variable, "").strip()
         self._base_url = (environment.get("MACKEREL_APIBASE", "") or BASE_URL).strip().rstrip("/")
         register_secret(self._key)
-        self._session = create_session(LimitedAdapter())
+        self._session = create_session()
 
     def check(self) -> Problem | None:
         return None if self._key else Problem("no_secret", self.name, "POST", self._variable)

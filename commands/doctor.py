@@ -1,5 +1,6 @@
-"""`doctor`: checks the configuration, the archive and every permission of every source."""
+"""`doctor`: checks the configuration, the archive, every permission of every source, and the sign-in."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
@@ -9,6 +10,7 @@ from commands.shared import startup
 from commands.shared.options import Config, Demo, Json, MigrationName
 from domain import FLEETS, Migration
 from services.channels import channel_reports, channel_words
+from services.sign_in import sign_in_checks
 from sources.base import IDLE_GROUP, Health
 from sources.registry import Sources
 
@@ -18,9 +20,10 @@ def doctor(
 ) -> None:
     configuration = startup.load_all_or_exit(config, demo, migration_name, as_json=as_json)
     reports = list(startup.invalid_reports(configuration))
+    of_sign_in = sign_in_checks(configuration, os.environ)
     for migration in configuration.migrations:
         checks = mark_idle_groups(run_checks(startup.open_sources(migration)), migration)
-        checks = (*checks, *channel_checks(migration))
+        checks = (*checks, *channel_checks(migration), *of_sign_in)
         reports.append(startup.examine(migration, config, checks))
     startup.exit_with_reports(reports, as_json=as_json)
 

@@ -1,6 +1,8 @@
 """Messages of the sign-in: why a page is not shown, who is signed in, and why the dashboard does not start."""
 
-from messages.i18n import _, lazy
+from collections.abc import Iterable
+
+from messages.i18n import _, comma_list, lazy
 
 TITLE = lazy("Sign in")
 SIGN_OUT = lazy("Sign out")
@@ -50,6 +52,13 @@ def needs_role(role: str) -> str:
 
 def signed_in_as(name: str, role: str) -> str:
     return _("{name} · {role}").format(name=name, role=ROLE_NAMES[role])
+
+
+def signer(name: str, migrations: Iterable[str]) -> str:
+    """The load balancer of the sign-in, for doctor. `migrations`: those whose load balancer it is, too."""
+    if names := comma_list(migrations):
+        return _("load_balancer: {name}, also that of {migrations}").format(name=name, migrations=names)
+    return _("load_balancer: {name}").format(name=name)
 
 
 REFUSED_TO_START = lazy(

@@ -32,6 +32,7 @@ _SOURCE_NAMES: dict[str, LazyText | str] = {
     "tfstate": lazy("Terraform state"),
     "tfstate_s3": lazy("Terraform state in S3"),
     "cloudformation": "CloudFormation",
+    "sign_in": lazy("Sign-in"),
     "slack": "Slack",
     "webhook": lazy("Webhook"),
     "sns": "Amazon SNS",

@@ -45,6 +45,9 @@ ProblemKind = Literal[
     "incomplete",  # only part of the request was answered
     "no_secret",  # the environment variable of a channel is not set, or is not what it should be
     "private_address",  # a webhook in a private network
+    "not_installed",  # optional packages that the configuration needs
+    "bad_certificate",  # a TLS certificate that cannot be verified
+    "no_approver",  # no user may sign off
 ]
 # Problems of single series, while others are answered.
 SERIES_PROBLEMS: frozenset[ProblemKind] = frozenset(

@@ -19,6 +19,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.exceptions import DecodeError
 
+from sources.base import ProblemKind
+
 MAX_REPLY_MIB = 32  # unless the environment variable MIGRATION_MAX_REPLY_MIB says otherwise
 REPLY_DEADLINE_S = 30.0
 DOWNLOAD_DEADLINE_S = 600.0  # of a file, which is written to disk in parts and resumed after an interruption
@@ -119,6 +121,25 @@ class LimitedAdapter(HTTPAdapter):
         manager: PoolManager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+
+def create_session(adapter: LimitedAdapter | None = None) -> requests.Session:
+    """A session of requests whose replies are limited."""
+    session = requests.Session()
+    session.headers["User-Agent"] = "migration-dashboard"
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter or LimitedAdapter())
+    return session
+
+
+def failure_kind(error: requests.RequestException | ValueError) -> ProblemKind:
+    """Of a request without a reply that could be read."""
+    if isinstance(error, requests.Timeout):
+        return "timeout"
+    if isinstance(error, requests.ConnectionError):
+        is_late = "no complete reply" in str(error) or "timed out" in str(error)
+        return "timeout" if is_late else "unreachable"
+    return "bad_reply"
 
 
 def read_body(reply: requests.Response) -> bytes:

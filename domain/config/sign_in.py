@@ -26,16 +26,20 @@ _KEYS: dict[SignInMethod, dict[str, bool]] = {
 }
 
 
-def _secure_url(url: str) -> str:
-    """HTTPS, or HTTP on this machine, without query, as is the case for all URLs here."""
+def is_secure_url(url: str) -> bool:
+    """Whether it is HTTPS, or HTTP on this machine."""
     try:
         parts = urlsplit(url)
-        host = normalize_host(parts.hostname or "")
-        is_valid = bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host or "")))
-        is_valid = is_valid and parts.port != 0
+        host = normalize_host(parts.hostname or "") or ""
+        schemes = ("https", "http") if is_loopback(host) else ("https",)
+        return bool(host) and parts.port != 0 and parts.scheme in schemes
     except ValueError:
-        is_valid = False
-    if url and (not is_valid or re.search(r"[\s<>|\"?#@\\]", url) or len(url) > 500):
+        return False
+
+
+def _secure_url(url: str) -> str:
+    """Without query, as is the case for all URLs here."""
+    if url and (not is_secure_url(url) or re.search(r"[\s<>|\"?#@\\]", url) or len(url) > 500):
         raise config_error("not_a_secure_url", given=url)
     return url.rstrip("/")
 

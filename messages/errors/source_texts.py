@@ -167,6 +167,22 @@ PROBLEM_TEXTS: dict[ProblemKind, Texts] = {
         lazy("Nothing is sent to {source}: the host in {about} is in a private network."),
         lazy("Correct the address, or set `allow_private = true` under [notify] if that is intended."),
     ),
+    "not_installed": (
+        lazy("Packages missing"),
+        lazy("Packages that the configuration needs are not installed: {about}."),
+        lazy("`pip install --require-hashes -r requirements-auth.txt`, then restart. The container image has them."),
+    ),
+    "bad_certificate": (
+        lazy("Invalid certificate"),
+        lazy("The certificate of {about} cannot be verified."),
+        lazy("If it has expired or is for another name, have it renewed, or correct {key}. If a private CA issued it, set SSL_CERT_FILE (for a load "
+             "balancer's sign-in REQUESTS_CA_BUNDLE) to a file with that CA where the dashboard runs."),
+    ),
+    "no_approver": (
+        lazy("No approver"),
+        lazy("No user can sign off a phase: [sign_in] has no `approvers`."),
+        lazy("No action needed without sign-offs. Otherwise add e-mail addresses or groups to `approvers` under [sign_in]."),
+    ),
 }  # fmt: skip
 # Texts for one source or for one vendor; "": as in PROBLEM_TEXTS.
 VENDOR_TEXTS: dict[tuple[ProblemKind, str], Texts] = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from domain import Arn
 from messages import times
+from messages.errors import sign_in
 from messages.errors.archive import ARCHIVE_TEXTS
 from messages.errors.source_texts import (
     ACCESS_LOG_TEXTS,
@@ -95,8 +96,8 @@ def format_problem(problem: Problem, *, retry_in_s: float | None = None, is_retr
         "page": f"docs/{_PAGES.get(problem.source, problem.source)}.md",
         "again": _retry_text(retry_in_s) if is_retried else _("Then try again."),
     }
-    if special := _criterion_case(problem, about, detail) or _special_case(problem, about, detail):
-        texts, detail = SPECIAL_TEXTS[special[0]], ""
+    if special := _special(problem, about, detail):
+        texts, detail = SPECIAL_TEXTS.get(special[0]) or sign_in.SPECIAL_TEXTS[special[0]], ""
         values |= special[1]
     else:
         texts = _texts(problem)
@@ -172,8 +173,18 @@ def _texts(problem: Problem) -> Texts:
             return texts
     if problem.source in _INFRASTRUCTURE and (texts := INFRASTRUCTURE_TEXTS.get((problem.kind, problem.operation))):
         return texts
+    if problem.source == "sign_in":
+        return sign_in.TEXTS.get(problem.kind, PROBLEM_TEXTS[problem.kind])
     of_vendor = VENDOR_TEXTS.get((problem.kind, _VENDORS.get(problem.source, "")), PROBLEM_TEXTS[problem.kind])
     return VENDOR_TEXTS.get((problem.kind, problem.source), of_vendor)
+
+
+def _special(problem: Problem, about: str, detail: str) -> tuple[str, dict[str, str]] | None:
+    return (
+        _criterion_case(problem, about, detail)
+        or sign_in.special_case(problem, detail)
+        or _special_case(problem, about, detail)
+    )
 
 
 def _special_case(problem: Problem, about: str, detail: str) -> tuple[str, dict[str, str]] | None:
@@ -237,6 +248,8 @@ def _key(problem: Problem) -> str:
     arn = Arn.parse(problem.about)
     if arn:
         return _KEYS[arn.kind]
+    if problem.source == "sign_in":
+        return sign_in.key(problem)
     if "/hosts" in problem.operation:
         return _("`alb_host` under [mackerel]")
     if problem.operation.startswith("GET "):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import requests
 
 from domain.config.sign_in import SignIn
-from sources.transport import LimitedAdapter, ReplyLimits, limits, read_body
+from sources.transport import ReplyLimits, create_session, limits, read_body
 
 HEADER = b"x-amzn-oidc-data"
 CLOCK_SKEW_S = 60.0
@@ -44,9 +44,7 @@ class PublicKeys:
         self._keys: dict[str, bytes] = {}
         self._retry_at: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, LimitedAdapter())
+        self._session = create_session()
 
     def get(self, key_id: str) -> bytes:
         """Raises InvalidTokenError if there is no such key, or it cannot be fetched now."""

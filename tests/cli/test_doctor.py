@@ -1,6 +1,8 @@
 """`doctor`: one line per check, and the next step for each failure."""
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from sqlalchemy import text
 from archive import Archive
 from commands.shared.output import redact_url
 from domain import Migration
+from domain.config.sign_in import SignIn
 from sources.base import Health, Problem
 from sources.demo.audit_log import DemoAuditLog
 from sources.demo.sources import DemoMetrics, DemoTraffic
@@ -17,6 +20,7 @@ from sources.registry import Sources
 from tests.cli.conftest import ANCHOR, DENIED, json_output, lines, run
 from tests.factories.archives import overwrite_page
 from tests.factories.sign_offs import make_sign_off
+from tests.fakes.openid_provider import CLIENT_ID, FakeOpenIdProvider
 
 pytestmark = pytest.mark.usefixtures("demo")
 
@@ -270,6 +274,44 @@ class TestDoctor:
         assert "Sign-off 1 was changed after it was signed." in result.stdout
         archive_json = json_output(run("doctor", "--json"))["archive"]
         assert (archive_json["ok"], archive_json["ledger"]["problems"][0]["code"]) == (False, "changed")
+
+    def test_the_sign_in(self, demo: Migration, set_demo: Callable[[Migration], None], monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("SIGN_IN_CLIENT_SECRET", "secret-of-the-client")
+        monkeypatch.setenv("SIGN_IN_COOKIE_SECRET", "hunter22")
+        with FakeOpenIdProvider(algorithm="ES256") as provider:
+            table = {"issuer": provider.url, "client_id": CLIENT_ID, "dashboard_url": "https://dashboard.example.com"}
+            sign_in = SignIn.model_validate(table | {"method": "oidc", "viewers": ["*"]})
+            set_demo(demo.model_copy(update={"sign_in": sign_in}))
+            provider.metadata["token_endpoint"] = None
+            result, data = run("doctor"), json_output(run("doctor", "--json"))
+        assert result.exit_code == 1
+        output_lines = lines(re.sub(r"\d+\.\ds", "0.0s", result.stdout))
+        assert output_lines[output_lines.index("Sign-in") :] == [
+            "Sign-in",
+            "✔ requirements-auth.txt ok",
+            "✔ SIGN_IN_CLIENT_SECRET ok",
+            "✘ SIGN_IN_COOKIE_SECRET failed",
+            "Secret too short. The environment variable SIGN_IN_COOKIE_SECRET has fewer than 32 characters: the dashboard does not start.",
+            "→ Set it to a long random value: `openssl rand -hex 32` prints one. docs/problems.md#no_secret",
+            "✔ GET /.well-known/openid-configuration ok, 0.0s",
+            "✔ issuer ok",
+            "✔ authorization_endpoint ok",
+            "✘ token_endpoint failed",
+            "Metadata incomplete. The provider's metadata has no valid `token_endpoint`, which must be an `https://` address.",
+            "→ Check that `issuer` under [sign_in] is the one of an OpenID provider, not of an OAuth server without OpenID Connect. "
+            "docs/problems.md#incomplete",
+            "✔ jwks_uri ok",
+            "✔ GET jwks_uri ok, 0.0s",
+            "! approvers ok",
+            "No approver. No user can sign off a phase: [sign_in] has no `approvers`.",
+            "→ No action needed without sign-offs. Otherwise add e-mail addresses or groups to `approvers` under [sign_in]. "
+            "docs/problems.md#no_approver",
+            "2 checks failed. See the fix of each.",
+        ]
+        checks = [check for check in data["checks"] if check["source"] == "sign_in"]
+        assert [check["subject"] for check in checks if not check["ok"]] == ["SIGN_IN_COOKIE_SECRET", "token_endpoint"]
+        assert checks[-1]["problem"]["kind"] == "no_approver"
+        assert "hunter22" not in result.stdout + repr(data)
 
     def test_an_archive_url_is_shown_without_credentials(self):
         assert redact_url("postgresql+psycopg://me:pa@ss@db/archive?password=x") == "postgresql+psycopg://db/archive"

@@ -7,9 +7,12 @@ import base64
 import hashlib
 import json
 import secrets
+import ssl
+import threading
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -27,19 +30,40 @@ USER = {
     "groups": ["web-team"],
 }
 
-# What is wrong with its answers: "down" answers nothing but 503; "denied": the user refuses; the others are about the ID token.
+# What is wrong with its answers: "down" answers nothing but 503, "hanging" nothing at all; "denied": the user refuses; the others are about the
+# ID token.
 Fault = Literal[
-    "", "down", "down_later", "denied", "expired", "audience", "party", "issuer", "nonce", "forged", "none", "no_token"
+    "",
+    "down",
+    "down_later",
+    "hanging",
+    "denied",
+    "expired",
+    "audience",
+    "party",
+    "issuer",
+    "nonce",
+    "forged",
+    "none",
+    "no_token",
 ]
 
 
 class FakeOpenIdProvider(LoopbackServer):
-    """`user`: the claims of who is signed in there. `fault`: what is wrong. `requested`: the paths that were asked. `signed_out`: how often."""
+    """`user`: the claims of who is signed in there. `fault`: what is wrong. `requested`: the paths that were asked.
 
-    def __init__(self, *, algorithm: Literal["RS256", "ES256"] = "RS256") -> None:
+    `metadata`: fields in place of the usual ones, None removes one. `replies`: status, headers and body in place of the usual ones, by path.
+    `authorizations`: the headers of GET requests. `certificate`: a PEM file with which it serves HTTPS.
+    """
+
+    def __init__(self, *, algorithm: Literal["RS256", "ES256"] = "RS256", certificate: Path | None = None) -> None:
         self.user: dict[str, Any] = dict(USER)
         self.fault: Fault = ""
+        self.metadata: dict[str, Any] = {}
+        self.replies: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.requested: list[str] = []
+        self.authorizations: set[str] = set()
+        self._scheme, self._released = "https" if certificate else "http", threading.Event()
         self.has_sign_out = True
         self._algorithm = algorithm
         self.key = self._new_key()
@@ -59,11 +83,22 @@ class FakeOpenIdProvider(LoopbackServer):
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         super().__init__(server)
 
     def __enter__(self) -> Self:
         super().__enter__()
         return self
+
+    @property
+    def url(self) -> str:
+        return super().url.replace("http:", f"{self._scheme}:")
+
+    def release(self) -> None:
+        self._released.set()
 
     def _new_key(self) -> RSAKey | ECKey:
         parameters = {"kid": "key-1", "use": "sig"}
@@ -74,11 +109,17 @@ class FakeOpenIdProvider(LoopbackServer):
     def _get(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         self.requested.append(parts.path)
+        self.authorizations.add(handler.headers.get("Authorization", ""))
         query = _flat(parts.query)
-        if self.fault == "down":
+        if self.fault == "hanging":
+            self._released.wait()
+        elif self.fault == "down":
             _send(handler, 503, {"error": "temporarily_unavailable"})
+        elif parts.path in self.replies:
+            _reply(handler, *self.replies[parts.path])
         elif parts.path == "/.well-known/openid-configuration":
-            _send(handler, 200, self._metadata())
+            fields = self._metadata() | self.metadata
+            _send(handler, 200, {name: value for name, value in fields.items() if value is not None})
         elif parts.path == "/jwks":
             _send(handler, 200, KeySet([self.key]).as_dict(private=False))
         elif parts.path == "/authorize":
@@ -153,16 +194,16 @@ def _challenge(verifier: str) -> str:
 
 
 def _send(handler: BaseHTTPRequestHandler, status: int, content: Mapping[str, Any]) -> None:
-    body = json.dumps(content).encode()
+    _reply(handler, status, {"Content-Type": "application/json"}, json.dumps(content).encode())
+
+
+def _reply(handler: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str], body: bytes) -> None:
     handler.send_response(status)
-    handler.send_header("Content-Type", "application/json")
-    handler.send_header("Content-Length", str(len(body)))
+    for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body)
 
 
 def _redirect(handler: BaseHTTPRequestHandler, url: str) -> None:
-    handler.send_response(302)
-    handler.send_header("Location", url)
-    handler.send_header("Content-Length", "0")
-    handler.end_headers()
+    _reply(handler, 302, {"Location": url}, b"")

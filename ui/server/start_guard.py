@@ -1,17 +1,16 @@
 """Refuses to start the server where it would serve more than it may: the sentence is logged, and the process ends with a status other than 0."""
 
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 
 from domain.config.errors import ConfigurationError
 from domain.config.several import Configuration
-from domain.config.sign_in import CLIENT_SECRET, COOKIE_SECRET, MIN_COOKIE_SECRET_CHARS, SignIn
+from domain.config.sign_in import SignIn
 from messages import sign_in as text
+from services.sign_in import cookie_secret_fault, has_client_secret, missing_packages
 from ui.server.asgi import ASGIApp, Receive, Scope, Send
 from ui.server.connections import is_reachable_from_outside
 
 INSECURE_OPTION, INSECURE_VARIABLE = "--insecure", "INSECURE"
-PACKAGES = {"oidc": ("authlib", "httpx"), "alb": ("cryptography",)}
 
 
 def is_insecure(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
@@ -33,14 +32,13 @@ def start_refusal(
 
 
 def _sign_in_refusal(sign_in: SignIn, environment: Mapping[str, str]) -> str:
-    if not all(importlib.util.find_spec(package) for package in PACKAGES[sign_in.method]):
+    if missing_packages(sign_in):
         return str(text.NOT_INSTALLED)
     if sign_in.method == "alb":
         return ""
-    if not environment.get(CLIENT_SECRET, "").strip():
+    if not has_client_secret(environment):
         return str(text.NO_CLIENT_SECRET)
-    secret = environment.get(COOKIE_SECRET, "").strip()
-    return str(text.SHORT_COOKIE_SECRET) if secret and len(secret) < MIN_COOKIE_SECRET_CHARS else ""
+    return str(text.SHORT_COOKIE_SECRET) if cookie_secret_fault(environment) == "short" else ""
 
 
 class StartGuard:

@@ -30,6 +30,7 @@ SOURCES = (
     "webhook",
     "sns",
     "mackerel_annotations",
+    "sign_in",
 )
 
 

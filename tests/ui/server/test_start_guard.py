@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+import services.sign_in
 from domain import ConfigurationError, Migration
 from domain.config.several import Configuration
 from tests.factories.config import CONFIG_PATH, make_migration
 from tests.factories.config_issues import sign_in_table
 from tests.fakes.alb_signer import SIGNER
-from ui.server import start_guard
 from ui.server.asgi import Event, Receive, Scope, Send
 from ui.server.start_guard import StartGuard, is_insecure, start_refusal
 
@@ -50,7 +50,9 @@ def test_a_sign_in_that_cannot_work_is_refused_even_on_loopback() -> None:
 
 @pytest.mark.parametrize("table", [ALB, sign_in_table()])
 def test_a_sign_in_whose_packages_are_missing_is_refused(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start_guard, "PACKAGES", {"alb": ("no_such_package",), "oidc": ("json", "no_such_package")})
+    monkeypatch.setattr(
+        services.sign_in, "PACKAGES", {"alb": ("no_such_package",), "oidc": ("json", "no_such_package")}
+    )
     assert "requirements-auth.txt" in start_refusal(
         lambda: Configuration((make_migration("sign_in", table),)), SECRET, is_open=False, insecure=True
     )

@@ -3,13 +3,18 @@
 Run it with `make run`, or `streamlit run dashboard.py`.
 """
 
+# ruff: noqa: E402
+import gc
+
+gc.disable()  # until all is imported: to examine a growing heap again and again would take a quarter of the time to start
+
 import asyncio
 import contextlib
-import gc
 import inspect
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -184,37 +189,38 @@ async def live(request: Request) -> Response:
 
 
 def refusal(is_open: bool) -> str:
-    """Why the server does not start; "" if it does."""
+    """Why the server does not start; "" if it does. From now on the guards of requests have their settings."""
     insecure = is_insecure(sys.argv, os.environ)
-    return start_refusal(app_context.load_configuration, os.environ, is_open=is_open, insecure=insecure)
+    return start_refusal(app_context.load_settings, os.environ, is_open=is_open, insecure=insecure)
 
 
 def _prepare() -> None:
-    """Opens the app contexts, and imports the pages, for which the first visitor would wait a second."""
-    app_context.open_contexts()
+    """Opens the app contexts, and imports the pages, for which the first visitor would wait. The pages show errors."""
+    try:
+        app_context.open_contexts()
+    except (ConfigurationError, ArchiveError) as error:
+        logging.getLogger("dashboard").error("%s", error)
     from pages import batches, board, endpoints, live, parity, retrospective  # noqa: F401
 
     inspect.stack()  # keeps where the modules are: Streamlit calls it for the first element, and would search for 0.1 s
+    gc.freeze()
+    logging.getLogger("dashboard").info("pages are ready")
 
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-    """Opens the app contexts before the first request, so that collection starts. The pages show errors."""
+    """Opens the app contexts while the first browser loads the page, so that collection starts."""
     configure_logging(default_level="INFO")  # again: the server has installed its handlers by now
     configure_tracing(os.environ)
-    try:
-        await asyncio.to_thread(_prepare)
-    except (ConfigurationError, ArchiveError) as error:
-        logging.getLogger("dashboard").error("%s", error)
-    # The objects of the imports are never freed. To examine them in each full collection would stop all threads for half a second.
-    gc.collect()
-    gc.freeze()
+    opening = threading.Thread(target=_prepare, name="opening", daemon=True)
+    opening.start()
     if is_unprotected(app_context.server_settings(), app_context.sign_in_settings()):
         logging.getLogger("dashboard").warning(REACHABLE_FROM_OUTSIDE)
     trimming = asyncio.create_task(return_freed_memory())
     yield
     trimming.cancel()
     exit_in_time(0, timeout_s=STOP_TIMEOUT_S + EXIT_TIMEOUT_S)
+    await asyncio.to_thread(opening.join)
     await asyncio.to_thread(app_context.close)
     logging.getLogger("dashboard").info("stopped")
 
@@ -251,3 +257,6 @@ app = st.App(
         Middleware(StyledDocument, css=layout.document_css(), body=layout.no_connection()),
     ],
 )
+
+gc.freeze()  # what imports create is never freed: to examine it in each full collection would stop all threads for half a second
+gc.enable()

@@ -60,7 +60,7 @@ def main(
         for home in homes:
             home.mkdir()
         with (
-            run_dashboard(homes[0], {}, script=bare_script) as bare,
+            run_dashboard(homes[0], {}, script=bare_script, until_logged="") as bare,
             run_dashboard(homes[1], {"MIGRATION_DEMO": "1"}) as demo,
         ):
             log_progress("filling the demo's archive, and warming both servers up")

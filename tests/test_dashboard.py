@@ -98,6 +98,26 @@ def test_dashboard_is_not_ready_while_a_poll_does_not_end(tmp_path: Path) -> Non
             assert wait_for_readiness(server, 200) == {"status": "ok", "silent": []}
 
 
+def test_dashboard_serves_before_its_archive_is_open(tmp_path: Path) -> None:
+    """A PostgreSQL server that accepts the connection and does not answer: pages can be loaded, but the dashboard is not ready."""
+    limit = "from archive.db import postgres\npostgres.CONNECT_TIMEOUT_S = 600\n"
+    (tmp_path / "sitecustomize.py").write_text(limit, encoding="utf-8")
+    config = tmp_path / "migration.toml"
+    with socket.create_server(("127.0.0.1", 0)) as database:
+        database.settimeout(60)
+        url = f"postgresql+psycopg://archive@127.0.0.1:{database.getsockname()[1]}/archive"
+        text = (ROOT / "migration.example.toml").read_text(encoding="utf-8")
+        config.write_text(re.sub(r'(?m)^#? ?archive = ".*"', f'archive = "{url}"', text, count=1), encoding="utf-8")
+        environment = {"MIGRATION_CONFIG": str(config), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+        with run_dashboard(tmp_path, environment, until_logged="") as server:
+            connection, _address = database.accept()
+            assert health(server) == {"status": "ok", "sources": {}, "internal_error": []}
+            assert wait_for_readiness(server, 503) == {"status": "unavailable", "silent": []}
+            assert get(server, "/", Accept="text/html")[0] == 200
+            assert "pages are ready" not in server.log
+            connection.close()
+
+
 def wait_for_readiness(server: DashboardServer, status: int) -> dict[str, Any]:
     """The content of /readyz as soon as it has this status."""
     until = time.monotonic() + 60

@@ -338,11 +338,10 @@ _sign_in: SignIn | None = None
 
 def open_contexts() -> AppContexts:
     """The contexts, opened by the first call. Raises ConfigurationError or ArchiveError; the next call then tries again."""
-    global _contexts, _server_settings, _sign_in
+    global _contexts
     with _lock:
         if _contexts is None:
-            configuration = load_configuration()
-            _server_settings, _sign_in = _with_environment(configuration.server), configuration.sign_in
+            configuration = load_settings()
             opened: dict[str, AppContext] = {}
             archive: Archive | None = None
             try:
@@ -430,6 +429,14 @@ def is_first_start() -> bool:
     """Whether the demo is shown because there is no configuration, and not because it was asked for."""
     asked = os.environ.get("MIGRATION_DEMO") == "1" or bool(os.environ.get("MIGRATION_CONFIG"))
     return not asked and _contexts is not None and all(app.migration.demo for app in _contexts.by_slug.values())
+
+
+def load_settings() -> Configuration:
+    """The configuration, and from now on server_settings() and sign_in_settings() are its own. Raises ConfigurationError."""
+    global _server_settings, _sign_in
+    configuration = load_configuration()
+    _server_settings, _sign_in = _with_environment(configuration.server), configuration.sign_in
+    return configuration
 
 
 def load_configuration() -> Configuration:

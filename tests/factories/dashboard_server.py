@@ -42,8 +42,9 @@ def run_dashboard(
     port: int = 0,
     arguments: Sequence[str] = (),
     script: Path = ROOT / "dashboard.py",
+    until_logged: str = "pages are ready",
 ) -> Iterator[DashboardServer]:
-    """Starts `streamlit run` of the script, waits until it is healthy, and stops it at the end.
+    """Starts `streamlit run` of the script, waits until it is healthy and has logged `until_logged`, and stops it at the end.
 
     It does not inherit this process's environment: no proxy, no credentials, no MIGRATION_CONFIG.
     """
@@ -65,7 +66,7 @@ def run_dashboard(
         )
         server = DashboardServer(f"http://127.0.0.1:{port}", home_dir, process.pid)
         try:
-            _wait_until_healthy(server, process)
+            _wait_until_healthy(server, process, until_logged)
             yield server
         finally:
             process.terminate()
@@ -82,13 +83,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_healthy(server: DashboardServer, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_healthy(server: DashboardServer, process: subprocess.Popen[bytes], until_logged: str) -> None:
     until = time.monotonic() + START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < until:
         try:
             with urlopen(f"{server.url}/healthz", timeout=5) as reply:
-                if reply.status == 200:
+                if reply.status == 200 and until_logged in server.log:
                     return
         except (URLError, OSError):
-            time.sleep(0.05)  # the port does not listen yet
+            pass  # the port does not listen yet
+        time.sleep(0.05)
     raise RuntimeError(f"The server did not become healthy. Its log:\n{server.log}")

@@ -1,7 +1,7 @@
 """Parity per route, from access log counts: finds regressions of single routes that the totals hide."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
@@ -35,6 +35,11 @@ PERCENTILES = ("p50", "p95", "p99")
 BLOCKS_MINUTES = (1, 5, 15, 60)
 TREND_BLOCKS = 24
 ALL_ROUTES = ""  # the route name of the total
+EVENTS = {
+    "error_rate": "failed",
+    "unanswered_rate": "unanswered",
+    "target_5xx_rate": "target_5xx",
+}  # columns of _CountRows
 ERROR_CLASSES = (4, 5)  # status code classes of which fewer are better
 
 # For a route whose share of α is not known yet: only an outage is an alarm. All of them together add 10⁻⁶ · α at most.
@@ -110,13 +115,12 @@ class JudgedEndpoints:
 
 @dataclass(slots=True, eq=False)
 class _CountRows:
-    """Counts as arrays of equal length: `route` is an index into the names of routes, `fleet` into FLEETS, `minute` counts from the window's start.
+    """One fleet's counts as arrays of equal length: `route` is an index into the names of routes, `minute` counts from the window's start.
 
     `failed`: rows that count as errors. `timed`: answers whose latency is judged.
     """
 
     route: AnyArray
-    fleet: AnyArray
     minute: AnyArray
     ms: AnyArray
     n: AnyArray
@@ -133,6 +137,9 @@ class _CountRows:
         order = np.argsort(getattr(self, name), kind="stable")
         for column in self.__slots__:
             setattr(self, column, getattr(self, column)[order])
+
+
+_Fleets = Sequence[_CountRows]  # in the order of FLEETS
 
 
 def judge_endpoints(
@@ -154,26 +161,27 @@ def judge_endpoints(
     """
     criteria = tuple(criterion for criterion in criteria if not criterion.is_own)  # no log line has their metrics
     chosen = _applicable_criteria(criteria or DEFAULT_CRITERIA, status)
-    rows, all_names, unassigned = _parse_counts(counts, fleet_by_group, window, status)
-    judgeable_after = _judgeable_after(rows, len(all_names), window.minutes)
+    fleets, all_names, unassigned = _parse_counts(counts, fleet_by_group, window, status)
+    judgeable_after = _judgeable_after(fleets, len(all_names), window.minutes)
     comparisons = route_comparisons(judgeable_after, window.minutes, len(chosen))
     after_by_name, comparisons_by_name = (
         dict(zip(all_names, of_route.tolist(), strict=True)) for of_route in (judgeable_after, comparisons)
     )
-    names, rows.route, n_folded = _cap_routes(all_names, rows.route, rows.n, max_routes)
+    names, n_folded = _cap_routes(all_names, fleets, max_routes)
     if n_folded:
         comparisons_by_name[OTHER_ROUTE] = UNDECIDED_COMPARISONS  # its routes are others at every look
-    rows.sort_by("ms")
-    total = _endpoint(ALL_ROUTES, rows, window, chosen, len(chosen), default=not criteria)
-    rows.sort_by("route")
-    bounds = np.searchsorted(rows.route, np.arange(len(names) + 1))
-    routes = [(name, rows.select(slice(bounds[index], bounds[index + 1]))) for index, name in enumerate(names)]
-    routes = [(name, route_rows) for name, route_rows in routes if len(route_rows.n)]
+    for rows in fleets:
+        rows.sort_by("ms")
+    total = _endpoint(ALL_ROUTES, fleets, window, chosen, len(chosen), default=not criteria)
+    for rows in fleets:
+        rows.sort_by("route")
+    parts = zip(*(_split_by_route(rows, len(names)) for rows in fleets), strict=True)
+    routes = [(name, part) for name, part in zip(names, parts, strict=True) if any(len(rows.n) for rows in part)]
     n_judged = sum(after_by_name.get(name, 0) <= window.minutes for name, _ in routes)
     endpoints = []
-    for name, route_rows in routes:
+    for name, part in routes:
         before_route()
-        endpoints.append(_endpoint(name, route_rows, window, chosen, comparisons_by_name[name], default=not criteria))
+        endpoints.append(_endpoint(name, part, window, chosen, comparisons_by_name[name], default=not criteria))
     return JudgedEndpoints(tuple(sorted(endpoints, key=_sort_key)), total, n_judged, n_folded, unassigned)
 
 
@@ -193,35 +201,36 @@ def _is_time_based(criterion: Criterion) -> bool:
 
 def _parse_counts(
     counts: pa.Table | Iterable[pa.Table], fleet_by_group: Mapping[str, FleetName], window: Window, status: int | None
-) -> tuple[_CountRows, list[str], int]:
-    """The rows of both fleets in `window`, the names of their routes, and the number of unassigned requests."""
-    columns: dict[str, list[AnyArray]] = defaultdict(list)
+) -> tuple[_Fleets, list[str], int]:
+    """The rows of each fleet in `window`, the names of their routes, and the number of unassigned requests."""
+    columns = [defaultdict[str, list[AnyArray]](list) for _ in FLEETS]
     index_of, unassigned = dict[str, int](), 0
     for table in chain([COUNTS.empty_table()], [counts] if isinstance(counts, pa.Table) else counts):
-        rows, names, n_unassigned = _parse_table(table, fleet_by_group, window, status)
+        fleets, names, n_unassigned = _parse_table(table, fleet_by_group, window, status)
         index = np.array([index_of.setdefault(name, len(index_of)) for name in names], dtype=np.int32)
-        rows.route = index[rows.route]
-        for name in _CountRows.__slots__:
-            columns[name].append(getattr(rows, name))
+        for rows, of_fleet in zip(fleets, columns, strict=True):
+            rows.route = index[rows.route]
+            for name in _CountRows.__slots__:
+                of_fleet[name].append(getattr(rows, name))
         unassigned += n_unassigned
-    return _CountRows(**{name: np.concatenate(columns.pop(name)) for name in [*columns]}), list(index_of), unassigned
+    fleets = [_CountRows(**{name: np.concatenate(of_fleet.pop(name)) for name in [*of_fleet]}) for of_fleet in columns]
+    return fleets, list(index_of), unassigned
 
 
 def _parse_table(
     counts: pa.Table, fleet_by_group: Mapping[str, FleetName], window: Window, status: int | None
-) -> tuple[_CountRows, list[str], int]:
+) -> tuple[_Fleets, list[str], int]:
     minute, elb, target, ms, n = (
         counts[name].to_numpy() for name in ("minute", "elb_status", "target_status", "latency_ms", "n")
     )
     groups, group_names = dictionary_encode(counts["target_group"])
-    fleets = [FLEETS.index(fleet_by_group[name]) if name in fleet_by_group else -1 for name in group_names]
-    fleet = np.array([*fleets, -1], dtype=np.int32)[groups]
+    fleet_of = [FLEETS.index(fleet_by_group[name]) if name in fleet_by_group else -1 for name in group_names]
+    fleet = np.array([*fleet_of, -1], dtype=np.int8)[groups]
     route, names = dictionary_encode(counts["route"])
     in_window = (minute >= window.start) & (minute < window.end)
     failed = elb >= 500 if status is None else elb // 100 == status
     rows = _CountRows(
         route,
-        fleet,
         ((minute - window.start) // MINUTE_S).astype(np.int32),
         ms.astype(np.int32),
         n,
@@ -230,7 +239,8 @@ def _parse_table(
         unanswered=(ms == UNANSWERED_MS) & (target < 0),
         target_5xx=target >= 500,
     )
-    return rows.select(in_window & (fleet >= 0)), names, int(n[in_window & (fleet < 0)].sum())
+    fleets = [rows.select(in_window & (fleet == index)) for index, _ in enumerate(FLEETS)]
+    return fleets, names, int(n[in_window & (fleet < 0)].sum())
 
 
 def dictionary_encode(column: pa.ChunkedArray) -> tuple[AnyArray, list[str]]:
@@ -239,25 +249,29 @@ def dictionary_encode(column: pa.ChunkedArray) -> tuple[AnyArray, list[str]]:
     return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
 
 
-def _cap_routes(names: Sequence[str], code: AnyArray, n: AnyArray, max_routes: int) -> tuple[list[str], AnyArray, int]:
-    """The `max_routes` names with most requests, each row's index among them, and how many other routes were merged into OTHER_ROUTE."""
-    requests = np.bincount(code, weights=n, minlength=len(names)) if len(code) else np.zeros(len(names))
+def _cap_routes(names: Sequence[str], fleets: _Fleets, max_routes: int) -> tuple[list[str], int]:
+    """The `max_routes` names with most requests, to which the rows' indices are changed, and how many other routes were merged into OTHER_ROUTE."""
+    requests = np.sum([np.bincount(rows.route, weights=rows.n, minlength=len(names)) for rows in fleets], axis=0)
     busiest = [index for index in np.argsort(-requests, kind="stable") if requests[index] > 0]
     n_folded = max(0, len(busiest) - max_routes)
-    new_index = np.full(len(names), max_routes, dtype=np.int32)
+    # Numpy's stable sort takes linear time for 16-bit integers only.
+    new_index = np.full(len(names), max_routes, dtype=np.min_scalar_type(max_routes + 1))
     new_index[busiest[:max_routes]] = np.arange(min(max_routes, len(busiest)))
-    return (
-        [names[index] for index in busiest[:max_routes]] + [OTHER_ROUTE] * bool(n_folded),
-        new_index[code] if len(code) else code,
-        n_folded,
-    )
+    for rows in fleets:
+        rows.route = new_index[rows.route]
+    return [names[index] for index in busiest[:max_routes]] + [OTHER_ROUTE] * bool(n_folded), n_folded
 
 
-def _judgeable_after(rows: _CountRows, n_routes: int, minutes: int) -> AnyArray:
+def _split_by_route(rows: _CountRows, n_routes: int) -> Iterator[_CountRows]:
+    """`rows`: in the order of routes."""
+    bounds = np.searchsorted(rows.route, np.arange(n_routes + 1, dtype=rows.route.dtype))
+    return (rows.select(slice(*bounds[index : index + 2])) for index in range(n_routes))
+
+
+def _judgeable_after(fleets: _Fleets, n_routes: int, minutes: int) -> AnyArray:
     """For each route, how many minutes of the window had passed when both fleets had had requests in MIN_MINUTES of them; more than `minutes` if
     they have not."""
-    in_minute = rows.route.astype(np.int64) * minutes + rows.minute
-    of_baseline, of_canary = (_distinct(in_minute[rows.fleet == index]) for index in range(len(FLEETS)))
+    of_baseline, of_canary = (_distinct(rows.route.astype(np.int64) * minutes + rows.minute) for rows in fleets)
     shared = np.intersect1d(of_baseline, of_canary, assume_unique=True)
     first, last = (np.searchsorted(shared, (np.arange(n_routes) + end) * minutes) for end in (0, 1))
     result = np.full(n_routes, minutes + 1)
@@ -288,30 +302,26 @@ def route_comparisons(judgeable_after: AnyArray, minutes: int, n_criteria: int) 
 
 
 def _endpoint(
-    name: str, rows: _CountRows, window: Window, criteria: Sequence[Criterion], n_comparisons: int, *, default: bool
+    name: str, fleets: _Fleets, window: Window, criteria: Sequence[Criterion], n_comparisons: int, *, default: bool
 ) -> Endpoint:
-    fleets = {fleet: _fleet_stats(rows.select(rows.fleet == index)) for index, fleet in enumerate(FLEETS)}
-    verdicts = tuple(_judge_criterion(criterion, rows, window, n_comparisons) for criterion in criteria)
+    """`fleets`: sorted by latency."""
+    stats = {fleet: _fleet_stats(rows) for fleet, rows in zip(FLEETS, fleets, strict=True)}
+    trend = {fleet: _trend(rows, window) for fleet, rows in zip(FLEETS, fleets, strict=True)}
+    verdicts = tuple(_judge_criterion(criterion, fleets, window, n_comparisons) for criterion in criteria)
     judgement = Judgement(overall_verdict(verdicts), verdicts, default_criteria=default)
-    return Endpoint(name, fleets, judgement, _trend(rows, window))
+    return Endpoint(name, stats, judgement, trend)
 
 
-def _trend(rows: _CountRows, window: Window) -> dict[FleetName, tuple[float | None, ...]]:
-    block = rows.fleet * TREND_BLOCKS + rows.minute * TREND_BLOCKS // window.minutes
+def _trend(rows: _CountRows, window: Window) -> tuple[float | None, ...]:
+    block = rows.minute * TREND_BLOCKS // window.minutes
     requests, errors = (
-        np.bincount(block, weights=weights, minlength=len(FLEETS) * TREND_BLOCKS).reshape(len(FLEETS), TREND_BLOCKS)
+        np.bincount(block, weights=weights, minlength=TREND_BLOCKS).tolist()
         for weights in (rows.n, rows.n * rows.failed)
     )
-    return {
-        fleet: tuple(
-            failed / n if n else None for n, failed in zip(requests[i].tolist(), errors[i].tolist(), strict=True)
-        )
-        for i, fleet in enumerate(FLEETS)
-    }
+    return tuple(failed / n if n else None for n, failed in zip(requests, errors, strict=True))
 
 
 def _fleet_stats(rows: _CountRows) -> FleetStats:
-    """`rows`: of one fleet, sorted by latency."""
     ms, n = rows.ms[rows.timed], rows.n[rows.timed]
     return FleetStats(
         requests=int(rows.n.sum()),
@@ -326,67 +336,73 @@ def percentile_fraction(name: str) -> float:
     return float(name.removeprefix("p")) / 100
 
 
-def _judge_criterion(criterion: Criterion, rows: _CountRows, window: Window, n_comparisons: int) -> CriterionVerdict:
+def _judge_criterion(criterion: Criterion, fleets: _Fleets, window: Window, n_comparisons: int) -> CriterionVerdict:
     if criterion.metric.startswith("latency_"):
         fraction = percentile_fraction(criterion.metric.removeprefix("latency_"))
-        samples = _latency_samples(criterion, rows, window, fraction)
+        samples = _latency_samples(criterion, fleets, window, fraction)
     else:
-        samples = _rate_samples(criterion, rows, window)
+        samples = _rate_samples(criterion, fleets, window)
     return judge_criterion(samples, n_comparisons)
 
 
-def _rate_samples(criterion: Criterion, rows: _CountRows, window: Window) -> PairedSamples:
+def _rate_samples(criterion: Criterion, fleets: _Fleets, window: Window) -> PairedSamples:
     """Events among requests per minute; among answers for a slow share, as in CloudWatch."""
-    population = np.ones(len(rows.n), dtype=bool)
+    population: list[BoolArray | slice]
     if (slow_s := criterion.slow_threshold_s) is not None:
-        population, event = rows.timed, rows.ms > slow_s * 1000
+        population, event = _timed(fleets), [rows.timed & (rows.ms > slow_s * 1000) for rows in fleets]
     else:
-        event = {"error_rate": rows.failed, "unanswered_rate": rows.unanswered, "target_5xx_rate": rows.target_5xx}[
-            criterion.metric
-        ]
-    requests = _requests_by_block(rows, population, window.minutes)
-    events = _requests_by_block(rows, population & event, window.minutes)
+        population, event = [slice(None)] * len(FLEETS), [getattr(rows, EVENTS[criterion.metric]) for rows in fleets]
+    requests = _requests_by_block(fleets, population, window.minutes)
+    events = _requests_by_block(fleets, event, window.minutes)
     return _paired_samples(criterion, window, 1, requests > 0, values=events, requests=requests)
 
 
-def _latency_samples(criterion: Criterion, rows: _CountRows, window: Window, fraction: float) -> PairedSamples:
+def _latency_samples(criterion: Criterion, fleets: _Fleets, window: Window, fraction: float) -> PairedSamples:
     """Percentiles per block of minutes, for blocks with enough answers of both fleets."""
-    block = _block_minutes(rows, window, 10 / (1 - fraction))
+    block = _block_minutes(fleets, window, 10 / (1 - fraction))
     blocks = -(-window.minutes // block)
-    samples = _requests_by_block(rows, rows.timed, window.minutes, block)
-    values = np.stack([_percentiles(rows, index, block, blocks, fraction) for index, _ in enumerate(FLEETS)])
+    samples = _requests_by_block(fleets, _timed(fleets), window.minutes, block)
+    values = np.stack([_percentiles(rows, block, blocks, fraction) for rows in fleets])
     usable = (samples >= 10 / (1 - fraction)) & (np.nan_to_num(values) > 0)
     return _paired_samples(criterion, window, block, usable, values=values, requests=samples)
 
 
-def _block_minutes(rows: _CountRows, window: Window, min_answers: float) -> int:
+def _block_minutes(fleets: _Fleets, window: Window, min_answers: float) -> int:
     """The shortest block length with `min_answers` of both fleets in most blocks, else the longest. Depends on traffic alone, not on outcomes."""
-    answers = min(rows.n[rows.timed & (rows.fleet == index)].sum() for index, _ in enumerate(FLEETS))
+    answers = min(rows.n[rows.timed].sum() for rows in fleets)
     for block in BLOCKS_MINUTES:
         if answers < min_answers * window.minutes / block / 2:
             continue  # too few for half of the blocks
-        samples = _requests_by_block(rows, rows.timed, window.minutes, block).min(axis=0)
+        samples = _requests_by_block(fleets, _timed(fleets), window.minutes, block).min(axis=0)
         if len(samples) and np.median(samples) >= min_answers:
             return block
     return BLOCKS_MINUTES[-1]
 
 
-def _requests_by_block(rows: _CountRows, counted: BoolArray, minutes: int, block: int = 1) -> FloatArray:
+def _timed(fleets: _Fleets) -> list[BoolArray | slice]:
+    return [rows.timed for rows in fleets]
+
+
+def _requests_by_block(
+    fleets: _Fleets, counted: Iterable[BoolArray | slice], minutes: int, block: int = 1
+) -> FloatArray:
     """Requests of both fleets (rows) per block of minutes (columns), those in the rows that are `counted`."""
     blocks = -(-minutes // block)
-    index = rows.fleet * blocks + rows.minute // block
-    return np.bincount(index, weights=rows.n * counted, minlength=2 * blocks).astype(np.float64).reshape(2, blocks)
+    sums = [
+        np.bincount(rows.minute[chosen] // block, weights=rows.n[chosen], minlength=blocks)
+        for rows, chosen in zip(fleets, counted, strict=True)
+    ]
+    return np.stack(sums).astype(np.float64)
 
 
-def _percentiles(rows: _CountRows, fleet: int, block: int, blocks: int, fraction: float) -> FloatArray:
+def _percentiles(rows: _CountRows, block: int, blocks: int, fraction: float) -> FloatArray:
     """The quantile `fraction` of a fleet's answers in each block of minutes, in seconds (inverse of the empirical CDF); NaN without answers.
 
     `rows` must be in the order of `ms`. Numpy's stable sort takes linear time for 16-bit integers only.
     """
-    chosen = np.flatnonzero(rows.timed & (rows.fleet == fleet))
-    block_of = (rows.minute[chosen] // block).astype(np.uint16 if blocks <= 2**16 else np.int32)
-    chosen = chosen[np.argsort(block_of, kind="stable")]
-    block_of, ms, cumulative = rows.minute[chosen] // block, rows.ms[chosen], np.cumsum(rows.n[chosen])
+    block_of = (rows.minute[rows.timed] // block).astype(np.uint16 if blocks <= 2**16 else np.int32)
+    order = np.argsort(block_of, kind="stable")
+    block_of, ms, cumulative = block_of[order], rows.ms[rows.timed][order], np.cumsum(rows.n[rows.timed][order])
     result = np.full(blocks, np.nan)
     present, first = np.unique(block_of, return_index=True)
     if len(present):

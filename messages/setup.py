@@ -119,7 +119,7 @@ PREDICATES: Mapping[ChoiceReasonCode, LazyText] = {
     "ip_targets": lazy("its targets are IP addresses"),
     "instance_targets": lazy("its targets are EC2 instances"),
     "not_ecs": lazy("no ECS service registers its tasks here"),
-    "ecs_unread": lazy("ECS could not be read"),
+    "ecs_unread": lazy("ECS was not read completely"),
     "remaining": lazy("the other target groups of the rule"),
     "same_name": lazy("has the name of the load balancer or of the ECS service"),
     "only_service": lazy("the only service of the organization"),

@@ -28,7 +28,7 @@ ChoiceReasonCode = Literal[
     "ip_targets",
     "instance_targets",
     "not_ecs",  # no ECS service registers its tasks there
-    "ecs_unread",  # ECS could not be read
+    "ecs_unread",  # ECS was not read completely
     "remaining",  # the others in the rule
     "serves_service",  # {service}
     "same_name",  # {name}

@@ -422,6 +422,31 @@ SPECIAL_TEXTS: dict[str, Texts] = {
         lazy("The expression of “{about}” does not give one series: {detail}."),
         lazy("Combine its series with sum(), avg() or max()."),
     ),
+    "limited_load_balancers": (
+        lazy("Not all load balancers were read"),
+        lazy("The listener rules of {limit} load balancers were read, of {total} candidates."),
+        lazy("If yours is not proposed, name it with `--load-balancer` (docs/init.md#limits)."),
+    ),
+    "limited_clusters": (
+        lazy("Not all clusters were read"),
+        lazy("The services of {limit} ECS clusters were read, of {total}."),
+        lazy("If your service is not proposed, pass a file that names its cluster, with `--ecspresso` or `--tfstate` (docs/init.md#limits)."),
+    ),
+    "limited_rules": (
+        lazy("Not all rules were read"),
+        lazy("The targets of {limit} scheduled EventBridge rules were read, of {total}."),
+        lazy("If a batch is missing, pass a state that has its rule, with `--tfstate`, or add it under [[batches.jobs]] (docs/init.md#limits)."),
+    ),
+    "limited_hosts": (
+        lazy("Not all hosts were read"),
+        lazy("The metric names of {limit} load balancers in Mackerel were read, of {total}."),
+        lazy("If yours is not proposed, set its host ID as `alb_host` under [mackerel] (docs/init.md#limits)."),
+    ),
+    "limited_services": (
+        lazy("Not all services were read"),
+        lazy("The metric names of {limit} Mackerel services were read, of {total}."),
+        lazy("If a batch is missing, add it under [[batches.jobs]] (docs/init.md#limits)."),
+    ),
     "baseline_only": ("", lazy("No split: the baseline has all weight."), ""),
     "canary_only": ("", lazy("No split: the canary has all weight."), ""),
     "too_coarse": (

@@ -183,6 +183,7 @@ def _special(problem: Problem, about: str, detail: str) -> tuple[str, dict[str, 
     return (
         _criterion_case(problem, about, detail)
         or sign_in.special_case(problem, detail)
+        or _limit_case(problem, about, detail)
         or _special_case(problem, about, detail)
     )
 
@@ -225,6 +226,20 @@ def _criterion_case(problem: Problem, about: str, detail: str) -> tuple[str, dic
     return (slug, {"about": about, "detail": detail}) if slug else None
 
 
+def _limit_case(problem: Problem, about: str, detail: str) -> tuple[str, dict[str, str]] | None:
+    """Of what `init` reads, at most `about` of `detail` items."""
+    slug = _LIMIT_CASES.get(problem.operation)
+    is_limit = problem.kind == "incomplete" and about.isdigit() and detail.isdigit()
+    return (slug, {"limit": about, "total": detail}) if slug and is_limit else None
+
+
+_LIMIT_CASES = {
+    "elasticloadbalancing:DescribeRules": "limited_load_balancers",
+    "ecs:ListServices": "limited_clusters",
+    "events:ListTargetsByRule": "limited_rules",
+    "GET /api/v0/hosts/<hostId>/metric-names": "limited_hosts",
+    "GET /api/v0/services/<serviceName>/metric-names": "limited_services",
+}
 _CRITERION_CASES: dict[ProblemKind, str] = {
     "not_found": "criterion_gone",
     "no_such_metric": "criterion_gone",

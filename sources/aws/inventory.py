@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from domain import Arn
 from domain.infrastructure import InfrastructureHints
@@ -51,6 +51,7 @@ _EVENTS: Mapping[str, Operation] = {
 }
 _SCHEDULER: Mapping[str, Operation] = {"ListSchedules": Operation("Schedules", "NextToken", "NextToken")}
 
+_Item = TypeVar("_Item")
 ProgressCallback = Callable[[str], None]  # with the name of the source that is read next
 
 
@@ -116,7 +117,7 @@ class _InventoryReader:
             return Inventory(region)
         payloads = session.fetch_all("DescribeTargetGroups", about=region)
         if isinstance(payloads, Problem):
-            rules = tuple(rule for balancer in found[:MAX_LOAD_BALANCERS] for rule in self._rules(session, balancer))
+            rules = self._read_rules(session, found)
             return Inventory(region, found, rules, tuple(_groups_in(rules, found)))
         groups = tuple(
             FoundTargetGroup(
@@ -127,7 +128,7 @@ class _InventoryReader:
             )
             for payload in payloads
         )
-        rules = tuple(rule for balancer in self._candidates(found, groups) for rule in self._rules(session, balancer))
+        rules = self._read_rules(session, self._candidates(found, groups))
         return Inventory(region, found, rules, groups)
 
     def _list_load_balancers(self, session: ApiSession) -> Iterator[FoundLoadBalancer]:
@@ -147,11 +148,15 @@ class _InventoryReader:
     def _candidates(
         self, found: Sequence[FoundLoadBalancer], groups: Iterable[FoundTargetGroup]
     ) -> Sequence[FoundLoadBalancer]:
-        """Those with two target groups or more, at most MAX_LOAD_BALANCERS, hinted ones first."""
+        """Those with two target groups or more, hinted ones first."""
         arns = [arn for group in groups for arn in group.load_balancer_arns]
         candidates = [balancer for balancer in found if arns.count(balancer.arn) > 1 or len(found) == 1]
         hinted = {*self._hints.load_balancer_arns}
-        return sorted(candidates, key=lambda balancer: balancer.arn not in hinted)[:MAX_LOAD_BALANCERS]
+        return sorted(candidates, key=lambda balancer: balancer.arn not in hinted)
+
+    def _read_rules(self, session: ApiSession, balancers: Sequence[FoundLoadBalancer]) -> tuple[Rule, ...]:
+        read = _first(session, balancers, MAX_LOAD_BALANCERS, "DescribeRules")
+        return tuple(rule for balancer in read for rule in self._rules(session, balancer))
 
     def _rules(self, session: ApiSession, balancer: FoundLoadBalancer) -> Iterator[Rule]:
         if self._expired(session, "DescribeListeners", balancer.arn):
@@ -173,7 +178,8 @@ class _InventoryReader:
         names = [_short_name(arn) for arn in ([] if isinstance(listed, Problem) else listed)]
         hinted = [*self._hints.clusters, *(name.split("/")[0] for name in self._hints.services if "/" in name)]
         clusters = [name for name in dict.fromkeys([*hinted, *names]) if not names or name in names]
-        return tuple(service for name in clusters[:MAX_CLUSTERS] for service in self._services_of(session, name))
+        read = _first(session, clusters, MAX_CLUSTERS, "ListServices")
+        return tuple(service for name in read for service in self._services_of(session, name))
 
     def _services_of(self, session: ApiSession, cluster: str) -> Iterator[FoundService]:
         if self._expired(session, "ListServices", cluster):
@@ -225,7 +231,9 @@ class _InventoryReader:
         schedules = self._session("eventbridge", "scheduler", _SCHEDULER, "scheduler", per_resource=True)
         region = self._access.region
         scheduled = [rule for rule in rules.fetch_or_empty("ListRules", about=region) if rule.get("ScheduleExpression")]
-        triggers = [trigger for rule in scheduled[:MAX_TRIGGERS] for trigger in self._targets_of(rules, rule["Name"])]
+        scheduled.sort(key=lambda rule: rule["Name"] not in self._hints.schedule_rules)
+        read = _first(rules, scheduled, MAX_TRIGGERS, "ListTargetsByRule")
+        triggers = [trigger for rule in read for trigger in self._targets_of(rules, rule["Name"])]
         for payload in schedules.fetch_or_empty("ListSchedules", about=region):
             name = f"{payload.get('GroupName', 'default')}/{payload.get('Name', '')}"
             if function := _function_name(payload.get("Target", {}).get("Arn", "")):
@@ -263,6 +271,13 @@ class _InventoryReader:
         if not any(problem.kind == "timeout" for problem in session.problems):
             session.add_problem("timeout", action, about)
         return True
+
+
+def _first(session: ApiSession, items: Sequence[_Item], limit: int, action: str) -> Sequence[_Item]:
+    """The first `limit` items, each of which `action` reads; that there are more is a problem."""
+    if len(items) > limit:
+        session.add_problem("incomplete", action, str(limit), str(len(items)))
+    return items[:limit]
 
 
 def _groups_in(rules: Iterable[Rule], load_balancers: Iterable[FoundLoadBalancer]) -> Iterator[FoundTargetGroup]:

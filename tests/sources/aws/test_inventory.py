@@ -7,6 +7,7 @@ import pytest
 
 from domain.infrastructure import InfrastructureHints
 from domain.inventory import FoundDeploymentGroup, FoundTrigger
+from messages.errors.sources import format_problem
 from sources.aws import calls
 from sources.aws.client import AwsAccess, create_client
 from sources.aws.inventory import AwsReading, read_aws_inventory
@@ -173,3 +174,41 @@ def test_after_the_deadline_no_further_call_is_begun(services: FakeServices) -> 
     assert "DescribeListeners" not in services.elbv2.calls
     assert ("load_balancer", "timeout", "elasticloadbalancing:DescribeListeners") in problems(reading)
     assert reading.inventory.rules == reading.inventory.services == ()
+
+
+def test_each_limit_is_a_problem_with_both_numbers(services: FakeServices, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAX_LOAD_BALANCERS", "MAX_CLUSTERS", "MAX_TRIGGERS"):
+        monkeypatch.setattr(f"sources.aws.inventory.{name}", 1)
+    assert problems(read()) == []  # of each there is one
+    for name in ("MAX_LOAD_BALANCERS", "MAX_CLUSTERS", "MAX_TRIGGERS"):
+        monkeypatch.setattr(f"sources.aws.inventory.{name}", 0)
+    reading = read()
+    assert reading.inventory.rules == reading.inventory.services == reading.inventory.triggers == ()
+    assert [(problem.source, problem.operation, format_problem(problem).text) for problem in reading.problems] == [
+        (
+            "load_balancer",
+            "elasticloadbalancing:DescribeRules",
+            "The listener rules of 0 load balancers were read, of 1 candidates.",
+        ),
+        ("ecs", "ecs:ListServices", "The services of 0 ECS clusters were read, of 1."),
+        (
+            "eventbridge",
+            "events:ListTargetsByRule",
+            "The targets of 0 scheduled EventBridge rules were read, of 1.",
+        ),
+    ]
+
+
+def test_rules_that_a_file_names_are_read_first(services: FakeServices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sources.aws.inventory.MAX_TRIGGERS", 1)
+    events = services.elbv2.client("events")
+    events.put_rule(Name="photo-cleanup", ScheduleExpression="rate(1 hour)")
+    function = f"arn:aws:lambda:{REGION}:123456789012:function:photo-cleanup"
+    events.put_targets(Rule="photo-cleanup", Targets=[{"Id": "1", "Arn": function}])
+    try:
+        found, hinted = read(), read(hints=InfrastructureHints(schedule_rules=("photo-cleanup",)))
+    finally:
+        events.remove_targets(Rule="photo-cleanup", Ids=["1"])
+        events.delete_rule(Name="photo-cleanup")
+    assert [trigger.name for trigger in found.inventory.triggers] == ["photo-thumbnails"]
+    assert [trigger.name for trigger in hinted.inventory.triggers] == ["photo-cleanup"]

@@ -63,13 +63,14 @@ def _phases(app: AppContext, retrospective: Retrospective, judging: _Judging) ->
         """Whether all phases are judged."""
         known = judging.evaluations
         n_judged = sum(phase.window in known for phase in compared)
-        incidents.html(tables.incident_list(app.migration, retrospective, known))
+        complete = n_judged == len(compared)
+        incidents.html(tables.incident_list(app.migration, retrospective, known, complete=complete))
         table.html(tables.phases_table(app.migration, retrospective, known, query_params(), ledger=ledger, now=now))
-        if n_judged < len(compared):
+        if complete:
+            progress.empty()
+        else:
             progress.progress(n_judged / len(compared), text.judging(n_judged + 1, len(compared)))
-            return False
-        progress.empty()
-        return True
+        return complete
 
     is_complete, interval_s = show(), NEXT_AFTER_S
     if judging.is_drawn and not is_complete:

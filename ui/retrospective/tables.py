@@ -51,10 +51,11 @@ def tiles(
 
 
 def incident_list(
-    migration: Migration, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation]
+    migration: Migration, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation], *, complete: bool
 ) -> Markup:
+    """`complete`: all phases are judged. Before, there may be more incidents, and none found does not mean that there was none."""
     items = numbered_incidents(retrospective, evaluations)
-    return render("retrospective.incidents", items=items, labels=migration.labels)
+    return render("retrospective.incidents", items=items, labels=migration.labels, complete=complete)
 
 
 def phases_table(

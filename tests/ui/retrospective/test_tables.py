@@ -84,9 +84,11 @@ def test_incidents_are_numbered_with_their_detection_and_rollback(tmp_path: Path
     assert incident_marks(outline, {second: evaluations[second]}) == (), "an earlier phase may have the first number"
     assert len(incident_marks(outline, {window: evaluations[window] for window in (first, second)})) == 1
     assert report.html().count("①") == 2, "in the chart and in the list"
-    html = incident_list(MIGRATION, retrospective, evaluations)
+    html = incident_list(MIGRATION, retrospective, evaluations, complete=True)
     assert "<b>①</b> 11 Mar 15:00–15:20 UTC" in html and "rolled back after 20 min" in html
-    assert "No incidents." in incident_list(MIGRATION, retrospective, {})
+    assert "No incidents." in incident_list(MIGRATION, retrospective, {}, complete=True)
+    html = incident_list(MIGRATION, retrospective, {}, complete=False)
+    assert "judging …" in html and "No incidents." not in html
     assert "①" in phases_table(MIGRATION, retrospective, evaluations, now=NOW) and "①" in report.html()
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from messages import live, notes
 from tests.browser.dashboard_page import PHONE, THEMES, DashboardPage, OpenPage, open_subpage
-from tests.factories.archived_migration import CONFIGURATION, SHIFT_S, archived_migration, make_migration, time_of
+from tests.factories.archived_migration import SHIFT_S, archived_migration, make_migration, time_of, write_config
 from tests.factories.dashboard_server import DashboardServer, run_dashboard
 from tests.factories.evidence import MALICIOUS_TEXT
 
@@ -27,8 +27,7 @@ def archive_only_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Da
     """A server whose archive ends at a midnight, and whose only source does not answer."""
     folder = tmp_path_factory.mktemp("archive-only")
     archived_migration(folder, make_migration(), shift_s=SHIFT_S).close()
-    path = folder / "migration.toml"
-    path.write_text(CONFIGURATION.format(folder=folder), encoding="utf-8")
+    path = write_config(folder)
     mackerel = {"MACKEREL_APIKEY": "not-a-key", "MACKEREL_APIBASE": "http://127.0.0.1:9"}
     with run_dashboard(folder, {"MIGRATION_CONFIG": str(path), **mackerel}) as server:
         yield server

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from messages import notes
 from messages import sign_in as text
 from tests.browser.dashboard_page import DashboardPage
-from tests.factories.archived_migration import CONFIGURATION, SHIFT_S, archived_migration, make_migration
+from tests.factories.archived_migration import SHIFT_S, archived_migration, make_migration, write_config
 from tests.factories.dashboard_server import DashboardServer, free_port, run_dashboard
 from tests.factories.sign_in_server import SECRETS, oidc_table
 from tests.fakes.openid_provider import USER, FakeOpenIdProvider
@@ -28,9 +28,7 @@ def server(provider: FakeOpenIdProvider, tmp_path_factory: pytest.TempPathFactor
     """With an archive, and a source that does not answer."""
     folder, port = tmp_path_factory.mktemp("sign-in"), free_port()
     archived_migration(folder, make_migration(), shift_s=SHIFT_S).close()
-    path = folder / "migration.toml"
-    table = f"[sign_in]\n{oidc_table(provider, port)}"
-    path.write_text(CONFIGURATION.format(folder=folder) + table, encoding="utf-8")
+    path = write_config(folder, f"[sign_in]\n{oidc_table(provider, port)}")
     mackerel = {"MACKEREL_APIKEY": "not-a-key", "MACKEREL_APIBASE": "http://127.0.0.1:9"}
     with run_dashboard(folder, {"MIGRATION_CONFIG": str(path), **SECRETS, **mackerel}, port=port) as server:
         yield server

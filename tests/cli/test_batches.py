@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli import app
+from tests.factories.small_config import MACKEREL, small_toml
 from tests.fakes.mackerel import API_KEY, SERVICE, FakeMackerel
 
 RUNNER = CliRunner()
@@ -34,20 +35,8 @@ def fake_mackerel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[F
 
 
 def configure(batches: str) -> None:
-    Path("migration.toml").write_text(
-        f"""[migration]
-name = "Photo <b>service</b>"
-[fleets.baseline]
-label = "EC2"
-target_groups = ["photo-ec2"]
-[fleets.canary]
-label = "ECS"
-target_groups = ["photo-ecs"]
-[mackerel]
-service = "{SERVICE}"
-{batches}""",
-        encoding="utf-8",
-    )
+    config = small_toml(MACKEREL + batches, name="Photo <b>service</b>")
+    Path("migration.toml").write_text(config, encoding="utf-8")
 
 
 def post_runs(world: FakeMackerel, *successes: float) -> None:

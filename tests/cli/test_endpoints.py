@@ -16,23 +16,13 @@ from domain import Window
 from tests.cli.conftest import json_output
 from tests.cli.conftest import run as run_command
 from tests.factories.access_log_lines import access_log_line
+from tests.factories.small_config import small_toml
 
 run = partial(run_command, "endpoints")
 
 ARN = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/{}/73e2d6bc24d8a067"
 BEGIN = datetime(2026, 9, 21, 14, tzinfo=UTC)
-CONFIGURATION = """[migration]
-name = "Photo <b>service</b>"
-timezone = "Asia/Tokyo"
-[fleets.baseline]
-label = "EC2"
-target_groups = ["photo-ec2"]
-[fleets.canary]
-label = "ECS"
-target_groups = ["photo-ecs"]
-[mackerel]
-service = "photo"
-"""
+CONFIGURATION = small_toml(name="Photo <b>service</b>", keys='timezone = "Asia/Tokyo"')
 
 
 @pytest.fixture(autouse=True)

@@ -8,21 +8,10 @@ import pytest
 
 from domain import load
 from tests.cli.conftest import run
+from tests.factories.small_config import MACKEREL, small_toml
 from tests.fakes.mackerel import API_KEY, FakeMackerel
 
-CONFIG = """
-[migration]
-name = "Photo"
-[fleets.baseline]
-label = "EC2"
-target_groups = ["photo-ec2"]
-[fleets.canary]
-label = "ECS"
-target_groups = ["photo-ecs"]
-[mackerel]
-service = "photo"
-organization = "example"
-"""
+CONFIG = small_toml(f'{MACKEREL}organization = "example"\n')
 
 
 def widget(title: str, ec2: str, ecs: str) -> dict[str, object]:

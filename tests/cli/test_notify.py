@@ -5,21 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import json_output, lines, run
+from tests.factories.small_config import small_toml
 from tests.fakes.webhooks import Answer, FakeReceiver
 
-CONFIG = """
-[migration]
-name = "Photo service"
-archive = "sqlite:///{folder}/archive.db"
-[fleets.baseline]
-label = "EC2"
-target_groups = ["photo-ec2"]
-[fleets.canary]
-label = "ECS"
-target_groups = ["photo-ecs"]
-[mackerel]
-service = "photo"
-"""
 NOTIFY = """
 [notify]
 dashboard_url = "https://dashboard.example.com"
@@ -32,7 +20,7 @@ allow_private = true
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MACKEREL_APIBASE", "http://127.0.0.1:1")
     path = tmp_path / "migration.toml"
-    path.write_text(CONFIG.format(folder=tmp_path) + NOTIFY, encoding="utf-8")
+    path.write_text(small_toml(keys=f'archive = "sqlite:///{tmp_path}/archive.db"') + NOTIFY, encoding="utf-8")
     return path
 
 

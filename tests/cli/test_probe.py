@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from cli import app
 from sources.demo.probe import DemoProbeClient
+from tests.factories.small_config import small_toml
 
 RUNNER = CliRunner()
 
@@ -39,20 +40,7 @@ def test_a_dry_run_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_probes_nothing_is_sent() -> None:
-    Path("migration.toml").write_text(
-        """[migration]
-name = "Photo"
-[fleets.baseline]
-label = "EC2"
-target_groups = ["photo-ec2"]
-[fleets.canary]
-label = "ECS"
-target_groups = ["photo-ecs"]
-[mackerel]
-service = "photo"
-""",
-        encoding="utf-8",
-    )
+    Path("migration.toml").write_text(small_toml(), encoding="utf-8")
     result = run()
     assert result.exit_code == 3
     assert "No probe is configured." in result.stderr

@@ -14,6 +14,8 @@ from sources.registry import Sources
 from tests.cli.conftest import NOW, json_output, sources_at
 from tests.cli.conftest import run as run_command
 from tests.factories.access_log_lines import access_log_line
+from tests.factories.inventory import group_arn
+from tests.factories.small_config import small_toml
 from tests.fakes.elbv2 import REGION
 from tests.fakes.s3 import FakeS3
 
@@ -92,23 +94,11 @@ class TestS3:
 
     def configure(self, s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
-        Path("migration.toml").write_text(
-            f"""[migration]
-name = "Photo"
-timezone = "Asia/Tokyo"
-[fleets.baseline]
-label = "EC2"
-target_groups = ["arn:aws:elasticloadbalancing:{REGION}:123456789012:targetgroup/photo-ec2/73e2d6bc24d8a067"]
-[fleets.canary]
-label = "ECS"
-target_groups = ["arn:aws:elasticloadbalancing:{REGION}:123456789012:targetgroup/photo-ecs/73e2d6bc24d8a067"]
-[aws]
-region = "{REGION}"
-load_balancer = "{s3.load_balancer}"
-[access_logs]
-""",
-            encoding="utf-8",
+        aws = f'[aws]\nregion = "{REGION}"\nload_balancer = "{s3.load_balancer}"\n[access_logs]\n'
+        config = small_toml(
+            aws, keys='timezone = "Asia/Tokyo"', groups=(group_arn("photo-ec2"), group_arn("photo-ecs"))
         )
+        Path("migration.toml").write_text(config, encoding="utf-8")
 
     def test_a_request_is_found_in_the_objects_of_its_minutes_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         trace_id = id_at(datetime(2026, 9, 21, 14, 18, 3, tzinfo=UTC))

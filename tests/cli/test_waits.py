@@ -11,25 +11,23 @@ from domain import Migration
 from sources.registry import Sources, create_sources
 from tests.cli.conftest import json_output, lines, run
 from tests.factories.deployments import NOON
+from tests.factories.inventory import group_arn
 from tests.factories.releases import HOUR, ReleasedService, released_service, service_deployment
-from tests.fakes.deployments import CLUSTER, ECS_ARN_PREFIX, SERVICE
+from tests.factories.small_config import small_toml
+from tests.fakes.deployments import CLUSTER, ECS_ARN_PREFIX, ELB_ARN_PREFIX, REGION, SERVICE
 
-CONFIG = """
-[migration]
-name = "Photo"
-timezone = "Asia/Tokyo"
+AWS = f"""
 [aws]
-region = "ap-northeast-1"
-load_balancer = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/photo/50dc6c495c0c9188"
+region = "{REGION}"
+load_balancer = "{ELB_ARN_PREFIX}loadbalancer/app/photo/50dc6c495c0c9188"
 cloudtrail = false
-[fleets.baseline]
-label = "EC2"
-target_groups = ["arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ec2/73e2d6bc24d8a067"]
-[fleets.canary]
-label = "ECS"
-target_groups = ["arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/photo-ecs-blue/73e2d6bc24d8a067"]
-ecs_service = "photo/web"
 """
+CONFIG = small_toml(
+    AWS,
+    keys='timezone = "Asia/Tokyo"',
+    groups=(group_arn("photo-ec2"), group_arn("photo-ecs-blue")),
+    canary_keys='ecs_service = "photo/web"',
+)
 ARN = f"{ECS_ARN_PREFIX}service-deployment/{CLUSTER}/{SERVICE}/deploy-43"
 SENTENCE = (
     "Deployment of web:43 waits at PRE_PRODUCTION_TRAFFIC_SHIFT for approval (hook hook-1). "

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from archive import Archive
 from domain import Event, Migration, Series, WeightChange, Window
 from sources.base import Events
+from tests.factories.small_config import MACKEREL, small_toml
 from tests.fakes.metric_source import FakeMetricSource
 
 DAY, MINUTE = 86_400, 60
@@ -20,24 +21,6 @@ GROUPS = {"baseline": "photo-ec2", "canary": "photo-ecs"}
 STEPS = (((8, 9, 0), 0.1), ((9, 9, 0), 0.25), ((9, 15, 20), 0.0), ((10, 9, 0), 0.5))
 OUTAGE = Window(FIRST_DAY + 9 * DAY + 15 * 3600, FIRST_DAY + 9 * DAY + 15 * 3600 + 20 * MINUTE)
 END = FIRST_DAY + 20 * DAY
-# A migration.toml for it: [mackerel] alone.
-CONFIGURATION = """
-[migration]
-name = "Photo service"
-timezone = "UTC"
-archive = "sqlite:///{folder}/archive.db"
-
-[fleets.baseline]
-label = "EC2"
-target_groups = ["photo-ec2"]
-
-[fleets.canary]
-label = "ECS"
-target_groups = ["photo-ecs"]
-
-[mackerel]
-service = "photo"
-"""
 # The last midnight that is not in the last three hours, which Live shows.
 SHIFT_S = (int(datetime.now(UTC).timestamp()) - 4 * 3600) // DAY * DAY - END
 
@@ -54,6 +37,14 @@ def make_migration(timezone: str = "UTC", name: str = "Photo service") -> Migrat
             "mackerel": {"service": "photo"},
         }
     )
+
+
+def write_config(folder: Path, tables: str = "") -> Path:
+    """A migration.toml for the archive in `folder`."""
+    path, archive = folder / "migration.toml", f"sqlite:///{folder}/archive.db"
+    keys = f'timezone = "UTC"\narchive = "{archive}"'
+    path.write_text(small_toml(f"{MACKEREL}{tables}", keys=keys), encoding="utf-8")
+    return path
 
 
 def time_of(day: int, hour: int = 0, minute: int = 0) -> int:

@@ -98,7 +98,7 @@ def as_of(drain: Drain, migration: Migration, *, now: datetime) -> str:
 
 def required(drain: Drain) -> str:
     return _(
-        "Required: no rule that forwards to it, no request for {hours}, which include the busiest hour of the week."
+        "Required: no rule that forwards to it, no request for {hours}, the busiest hour of the week included."
     ).format(hours=times.duration(drain.required_s))
 
 

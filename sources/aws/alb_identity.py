@@ -9,6 +9,7 @@ import threading
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any, Literal
 
 import requests
@@ -37,45 +38,67 @@ class InvalidTokenError(Exception):
 
 
 class PublicKeys:
-    """The public keys of the load balancers of a region, in PEM, by their IDs: fetched once each."""
+    """The public keys of the load balancers of a region, in PEM, by their IDs: fetched once each. Thread-safe."""
 
     def __init__(self, base_url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._base_url, self._clock = base_url, clock
         self._keys: dict[str, bytes] = {}
         self._retry_at: dict[str, float] = {}
+        self._fetches: dict[str, Future[bytes]] = {}  # those that run, by key ID; the result is b"" without a key
         self._lock = threading.Lock()
         self._session = create_session()
 
+    def cached(self, key_id: str) -> bytes:
+        """A key that was fetched before. Raises KeyError. Waits for nothing."""
+        return self._keys[key_id]
+
     def get(self, key_id: str) -> bytes:
-        """Raises InvalidTokenError if there is no such key, or it cannot be fetched now."""
+        """Raises InvalidTokenError if there is no such key, or it cannot be fetched now. Waits for a fetch of this key alone, also another thread's."""
         if not _KEY_ID.fullmatch(key_id):
             raise InvalidTokenError("key")
         with self._lock:
-            if key_id not in self._keys:
-                if self._clock() < self._retry_at.get(key_id, 0):
-                    raise InvalidTokenError("key")
-                self._keys[key_id] = self._fetch(key_id)
+            if key_id in self._keys:
+                return self._keys[key_id]
+            if self._clock() < self._retry_at.get(key_id, 0):
+                raise InvalidTokenError("key")
+            running = self._fetches.get(key_id)
+            fetch = self._fetches[key_id] = running or Future()
+        if running is None:
+            key = b""
+            try:
+                key = self._fetch(key_id)
+            finally:
+                self._store(key_id, key)
+                fetch.set_result(key)
+        if not (key := fetch.result()):
+            raise InvalidTokenError("key")
+        return key
+
+    def _store(self, key_id: str, key: bytes) -> None:
+        """Ends a fetch, with b"" as one without a key."""
+        with self._lock:
+            del self._fetches[key_id]
+            if key:
+                self._keys[key_id] = key
                 self._retry_at.pop(key_id, None)
                 if len(self._keys) > MAX_KEYS:
                     del self._keys[next(iter(self._keys))]
-            return self._keys[key_id]
+            else:
+                if len(self._retry_at) >= MAX_KEYS:
+                    self._retry_at.clear()
+                self._retry_at[key_id] = self._clock() + RETRY_AFTER_S
 
     def _fetch(self, key_id: str) -> bytes:
+        """The key, b"" if there is none, or it cannot be fetched."""
         try:
             with limits(_KEY_LIMITS):
                 url = f"{self._base_url}/{key_id}"
                 reply = self._session.get(url, timeout=_TIMEOUT_S, allow_redirects=False, stream=True)
                 key = read_body(reply)
         except requests.RequestException:
-            key = b""
-        else:
-            key = key if reply.status_code == 200 else b""
-        if not key.lstrip().startswith(b"-----BEGIN PUBLIC KEY-----"):
-            if len(self._retry_at) >= MAX_KEYS:
-                self._retry_at.clear()
-            self._retry_at[key_id] = self._clock() + RETRY_AFTER_S
-            raise InvalidTokenError("key")
-        return key
+            return b""
+        is_key = reply.status_code == 200 and key.lstrip().startswith(b"-----BEGIN PUBLIC KEY-----")
+        return key if is_key else b""
 
 
 def public_keys_url(sign_in: SignIn) -> str:
@@ -91,10 +114,11 @@ def public_keys_url(sign_in: SignIn) -> str:
 
 
 def verify_token(
-    token: str, sign_in: SignIn, keys: PublicKeys, *, clock: Callable[[], float] = time.time
+    token: str, sign_in: SignIn, key_of: Callable[[str], bytes], *, clock: Callable[[], float] = time.time
 ) -> Mapping[str, Any]:
     """The claims of a token that the configured load balancer signed. Raises InvalidTokenError. Needs requirements-auth.txt.
 
+    `key_of`: the key of an ID, as PublicKeys has it; what it raises is passed on.
     Its segments have base64 padding, which libraries for JWT refuse, and which the signature covers.
     """
     header_part, payload_part, signature_part = _parts(token)
@@ -106,7 +130,7 @@ def verify_token(
     expiries = [claims["exp"] for claims in (header, payload) if "exp" in claims]
     if not expiries or not all(_is_later(expiry, clock() - CLOCK_SKEW_S) for expiry in expiries):
         raise InvalidTokenError("expired")
-    key = keys.get(str(header.get("kid", "")))
+    key = key_of(str(header.get("kid", "")))
     if not _is_signed(f"{header_part}.{payload_part}".encode(), _decode(signature_part), key):
         raise InvalidTokenError("signature")
     return payload

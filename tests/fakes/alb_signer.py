@@ -1,6 +1,7 @@
 """A load balancer that signs who is signed in, as x-amzn-oidc-data has it, and the server of its public keys."""
 
 import json
+import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -26,17 +27,22 @@ def encode(part: bytes) -> str:
 
 
 class FakeAlbSigner(LoopbackServer):
-    """`sign`: a token. `requested`: the paths that were asked of the key server, which answers `status` and `body` instead if they are set."""
+    """`sign`: a token. `requested`: the paths that were asked of the key server. Those in `hanging` set `arrived` and wait for `release()`."""
 
     def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.keys: dict[str, bytes] = {KEY_ID: self.pem(self.key)}
         self.requested: list[str] = []
+        self.hanging: set[str] = set()
+        self.arrived, self._released = threading.Event(), threading.Event()
         signer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 signer.requested.append(self.path)
+                if self.path in signer.hanging:
+                    signer.arrived.set()
+                    signer._released.wait()
                 body = signer.keys.get(self.path.removeprefix("/"))
                 self.send_response(200 if body else 404)
                 self.end_headers()
@@ -45,11 +51,16 @@ class FakeAlbSigner(LoopbackServer):
             def log_message(self, format: str, *args: object) -> None:
                 """Silent."""
 
-        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        super().__init__(server)
 
     def __enter__(self) -> Self:
         super().__enter__()
         return self
+
+    def release(self) -> None:
+        self._released.set()
 
     @staticmethod
     def pem(key: ec.EllipticCurvePrivateKey) -> bytes:

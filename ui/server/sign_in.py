@@ -147,10 +147,17 @@ class AlbSignIn:
         try:
             if len(values) != 1:
                 raise InvalidTokenError("malformed" if values else "missing")
-            claims = await asyncio.to_thread(verify_token, values[0], self._sign_in, self._keys, clock=self._clock)
+            claims = await self._claims(values[0])
         except InvalidTokenError as error:
             return Refusal(401, str(text.FAULTS[error.fault]))
         return session_of(claims, self._sign_in, self._clock() + self._sign_in.session_hours * HOUR_S)
+
+    async def _claims(self, token: str) -> Mapping[str, Any]:
+        """Those of a valid token. A thread is used only if the key is yet to be fetched: a slow key server must not delay anyone else."""
+        try:
+            return verify_token(token, self._sign_in, self._keys.cached, clock=self._clock)
+        except KeyError:
+            return await asyncio.to_thread(verify_token, token, self._sign_in, self._keys.get, clock=self._clock)
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Signs out: ends the load balancer's session, then the provider's."""

@@ -4,6 +4,8 @@ import json
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Semaphore
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,7 +35,7 @@ def signer() -> Iterator[FakeAlbSigner]:
 @pytest.mark.parametrize("name", ["x", "xy", "xyz", "?????>>>>>", "佐藤"])
 def test_the_claims_of_a_token_with_any_padding(name: str, signer: FakeAlbSigner) -> None:
     """Names of successive lengths: the payload ends without padding, with one "=" and with two."""
-    claims = verify_token(signer.sign({"sub": name}), SIGN_IN, PublicKeys(signer.url))
+    claims = verify_token(signer.sign({"sub": name}), SIGN_IN, PublicKeys(signer.url).get)
     assert claims["sub"] == name
 
 
@@ -41,7 +43,7 @@ def test_a_token_without_padding_is_another_text_than_what_was_signed(signer: Fa
     token = signer.sign({"sub": "xy", "pad": ""})
     assert "=." in token
     with pytest.raises(InvalidTokenError, match="signature"):
-        verify_token(token.replace("=", ""), SIGN_IN, PublicKeys(signer.url))
+        verify_token(token.replace("=", ""), SIGN_IN, PublicKeys(signer.url).get)
 
 
 def unsigned(signer: FakeAlbSigner) -> str:
@@ -99,7 +101,7 @@ def test_a_token_that_proves_nothing_is_refused_for_its_reason(
     fault: str, make: Callable[[FakeAlbSigner], str], signer: FakeAlbSigner
 ) -> None:
     with pytest.raises(InvalidTokenError) as caught:
-        verify_token(make(signer), SIGN_IN, PublicKeys(signer.url))
+        verify_token(make(signer), SIGN_IN, PublicKeys(signer.url).get)
     assert caught.value.fault == fault
     assert not any("other" in path for path in signer.requested)
 
@@ -107,22 +109,22 @@ def test_a_token_that_proves_nothing_is_refused_for_its_reason(
 def test_a_token_without_any_expiry_is_refused(signer: FakeAlbSigner) -> None:
     header, _, _ = signer.sign(exp=None).split(".")
     with pytest.raises(InvalidTokenError, match="expired"):
-        verify_token(f"{header}.{encode(b'{}')}.x", SIGN_IN, PublicKeys(signer.url))
+        verify_token(f"{header}.{encode(b'{}')}.x", SIGN_IN, PublicKeys(signer.url).get)
 
 
 def test_clocks_may_differ_by_a_minute(signer: FakeAlbSigner) -> None:
-    token, keys = signer.sign(exp=1_000), PublicKeys(signer.url)
+    keys = PublicKeys(signer.url)
     token = signer.sign(USER | {"exp": 1_000}, exp=1_000)
-    assert verify_token(token, SIGN_IN, keys, clock=lambda: 1_000 + CLOCK_SKEW_S - 1)
+    assert verify_token(token, SIGN_IN, keys.get, clock=lambda: 1_000 + CLOCK_SKEW_S - 1)
     with pytest.raises(InvalidTokenError, match="expired"):
-        verify_token(token, SIGN_IN, keys, clock=lambda: 1_000 + CLOCK_SKEW_S)
+        verify_token(token, SIGN_IN, keys.get, clock=lambda: 1_000 + CLOCK_SKEW_S)
 
 
 def test_a_key_is_fetched_once_and_a_missing_one_at_most_twice_a_minute(signer: FakeAlbSigner) -> None:
     now = 0.0
     keys = PublicKeys(signer.url, clock=lambda: now)
     for _ in range(3):
-        verify_token(signer.sign(), SIGN_IN, keys)
+        verify_token(signer.sign(), SIGN_IN, keys.get)
     assert signer.requested == [f"/{KEY_ID}"]
     for _ in range(3):
         with pytest.raises(InvalidTokenError, match="key"):
@@ -130,6 +132,50 @@ def test_a_key_is_fetched_once_and_a_missing_one_at_most_twice_a_minute(signer: 
     assert signer.requested == [f"/{KEY_ID}", "/unknown"]
     signer.keys["unknown"], now = signer.keys[KEY_ID], RETRY_AFTER_S
     assert keys.get("unknown") == signer.keys[KEY_ID]
+
+
+def test_a_cached_key_does_not_wait_for_another_ones_fetch(signer: FakeAlbSigner) -> None:
+    keys = PublicKeys(signer.url)
+    keys.get(KEY_ID)
+    signer.keys["slow"], signer.hanging = b"-----BEGIN PUBLIC KEY-----", {"/slow"}
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(keys.get, "slow")
+        assert signer.arrived.wait(10)
+        assert keys.get(KEY_ID) == keys.cached(KEY_ID) == signer.keys[KEY_ID]
+        assert not slow.done()
+        signer.release()
+        assert slow.result(10) == signer.keys["slow"]
+
+
+@pytest.mark.parametrize("key", [b"-----BEGIN PUBLIC KEY-----", b""])
+def test_a_missing_key_is_fetched_by_one_thread_and_the_others_get_its_result(
+    key: bytes, signer: FakeAlbSigner
+) -> None:
+    looked = Semaphore(0)
+
+    def clock() -> float:  # read by each thread that finds no key
+        looked.release()
+        return 0.0
+
+    keys = PublicKeys(signer.url, clock=clock)
+    signer.keys["slow"], signer.hanging = key, {"/slow"}
+    with ThreadPoolExecutor(3) as threads:
+        results = [threads.submit(keys.get, "slow") for _ in range(3)]
+        assert signer.arrived.wait(10)
+        assert all(looked.acquire(timeout=10) for _ in results)
+        signer.release()
+        errors = [result.exception(10) for result in results]
+    assert signer.requested == ["/slow"]
+    assert [str(error) if error else "" for error in errors] == ["" if key else "key"] * 3
+
+
+def test_after_an_unexpected_error_none_waits_for_ever(signer: FakeAlbSigner, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = PublicKeys(signer.url)
+    monkeypatch.setattr(keys._session, "get", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        keys.get(KEY_ID)
+    with pytest.raises(InvalidTokenError, match="key"):
+        keys.get(KEY_ID)
 
 
 @pytest.mark.parametrize("body", [b"x" * 100_000, b"-----BEGIN PUBLIC KEY-----\n" + b"A" * 100_000, b"not a key"])
@@ -143,7 +189,7 @@ def test_a_key_of_another_curve_verifies_nothing(signer: FakeAlbSigner) -> None:
     other = ec.generate_private_key(ec.SECP384R1())
     signer.keys[KEY_ID] = signer.pem(other)
     with pytest.raises(InvalidTokenError, match="signature"):
-        verify_token(signer.sign(), SIGN_IN, PublicKeys(signer.url))
+        verify_token(signer.sign(), SIGN_IN, PublicKeys(signer.url).get)
 
 
 def test_without_the_key_server_there_is_no_key() -> None:

@@ -2,17 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from domain.config.sign_in import SignIn
-from tests.fakes.alb_signer import SIGNER, USER, FakeAlbSigner
+from tests.fakes.alb_signer import KEY_ID, SIGNER, USER, FakeAlbSigner
 from ui.assets import PLOTLY_JS
 from ui.server.asgi import Event, Receive, Scope, Send, header_values
-from ui.server.sign_in import IDENTITY_HEADER, SignInGuard
+from ui.server.request_guard import Refusal
+from ui.server.sign_in import IDENTITY_HEADER, AlbSignIn, Session, SignInGuard
 
 TOKEN = "token-of-the-gate"
 BROWSER = {"accept": "text/html,*/*;q=0.8"}
@@ -194,3 +196,26 @@ def test_a_websocket_ends_with_the_session(signer: FakeAlbSigner) -> None:
     later = SignInGuard(app, lambda: settings(signer), lambda *_: pytest.fail(), clock=lambda: 1e12)
     asyncio.run(asyncio.wait_for(later(scope, never, send), 10))
     assert ended == [{"type": "websocket.disconnect", "code": 1008}]
+
+
+def test_a_request_with_a_known_key_needs_no_thread_which_a_slow_key_server_may_hold() -> None:
+    with FakeAlbSigner() as signer, ThreadPoolExecutor(1) as threads:
+        method = AlbSignIn(settings(signer))
+
+        def identify(key_id: str) -> Coroutine[Any, Any, Session | Refusal]:
+            token = signer.sign(kid=key_id)
+            return method.identify({"type": "http", "headers": [(b"x-amzn-oidc-data", token.encode())]})
+
+        async def run() -> None:
+            asyncio.get_running_loop().set_default_executor(threads)
+            assert isinstance(await identify(KEY_ID), Session)
+            signer.hanging = {"/slow"}
+            slow = asyncio.create_task(identify("slow"))
+            with ThreadPoolExecutor(1) as waiting:
+                assert await asyncio.get_running_loop().run_in_executor(waiting, signer.arrived.wait, 10)
+            assert isinstance(await identify(KEY_ID), Session)
+            assert not slow.done()
+            signer.release()
+            assert isinstance(await slow, Refusal)
+
+        asyncio.run(run())

@@ -30,6 +30,7 @@ BUILDING = lazy("Building the evidence …")
 FILE = lazy("Signed evidence file")
 FILE_EXPLAINED = lazy("The evidence of a running phase changes every minute: keep the file that was signed.")
 ONLY_APPROVERS = lazy("Only approvers can sign.")
+NO_APPROVERS = lazy("No user can sign: [sign_in] has no approvers.")
 COMPARE = lazy("Compare the ledger with the one in an earlier evidence file: docs/sign_off.md#the-ledger.")
 REFUSALS: Mapping[str, LazyText] = {
     "no_phase": lazy("Only the evidence of a phase can be signed."),

@@ -46,7 +46,8 @@ def sign_off_section(
     confirmation(FORM)
     _signed_file(app, view)
     if not current_identity(app).may("approver"):
-        layout.note(str(text.ONLY_APPROVERS))
+        sign_in = app.migration.sign_in
+        layout.note(str(text.NO_APPROVERS if sign_in and not sign_in.approvers else text.ONLY_APPROVERS))
     elif app.archive.outage is None:
         _form(app, view, evaluation, source, now)
 

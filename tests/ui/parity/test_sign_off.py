@@ -1,6 +1,7 @@
 """The sign-offs on the Parity page: an approver signs, others cannot, and a changed row is named."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +13,13 @@ from streamlit.runtime.context import StreamlitHeaders
 from streamlit.testing.v1 import AppTest
 
 from domain import Event, Window, utc_now
+from domain.config.sign_in import SignIn
 from domain.identity import Identity
 from reports.evidence.verify import verify_evidence
 from sources.base import Events
 from tests.factories.demo_app import demo_app
 from tests.factories.html import EVIL, ParsedHtml
+from tests.fakes.alb_signer import SIGNER
 from ui import app_context
 from ui.app_context import AppContext, AppContexts
 from ui.parity import sign_off
@@ -117,6 +120,20 @@ def test_a_viewer_and_an_editor_cannot_sign(app: AppContext, sign_in: Callable[.
         sign_in("Ayumi", role=role)
         page = open_page()
         assert "Only approvers can sign." in shown_text(page) and not page.button
+
+
+@pytest.mark.parametrize(
+    ("approvers", "sentence"),
+    [((), "No user can sign: [sign_in] has no approvers."), (("boss@example.com",), "Only approvers can sign.")],
+)
+def test_without_any_approver_the_page_says_so(
+    approvers: tuple[str, ...], sentence: str, app: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in = SignIn(method="alb", load_balancer=SIGNER, viewers=("*",), approvers=approvers)
+    with_sign_in = replace(app, migration=app.migration.model_copy(update={"sign_in": sign_in}))
+    monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: with_sign_in}))
+    page = open_page()
+    assert sentence in shown_text(page) and not page.button
 
 
 def test_a_role_that_was_lost_meanwhile_cannot_sign(app: AppContext, sign_in: Callable[..., None]) -> None:

@@ -77,7 +77,7 @@ OUTCOME_EDGES_MS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 def add_up(rows: pa.Table, keys: Sequence[str]) -> pa.Table:
     """The sums of `n` by `keys`."""
-    return rows.group_by([*keys]).aggregate([("n", "sum")]).rename_columns([*keys, "n"])
+    return rows.group_by([*keys], use_threads=False).aggregate([("n", "sum")]).rename_columns([*keys, "n"])
 
 
 class LogTables(NamedTuple):

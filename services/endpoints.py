@@ -33,6 +33,12 @@ class RequestFilter:
     host: str = ""
     status: int | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of counts that `filter_rows` needs."""
+        chosen = {"method": self.method, "host": self.host, "elb_status": self.status}
+        return tuple(name for name, value in chosen.items() if value)
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointsView:
@@ -167,7 +173,7 @@ def latency_of_all_routes(
     if counted is None:
         return None
     sums = [COUNTS.empty_table().select([*HEATMAP_KEYS, "n"])]
-    for hour in archive.access_logs.iter_counts(counted, [name for name in COUNTS.names if name != "route"]):
+    for hour in archive.access_logs.iter_counts(counted, [*sums[0].column_names, *request_filter.columns]):
         checkpoint()
         sums.append(add_up(filter_rows(hour, request_filter, by_status=True), HEATMAP_KEYS).cast(sums[0].schema))
     return all_routes_heatmap(pa.concat_tables(sums), fleet_by_target_group(migration), counted)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,6 @@ from analysis.parity.samples import PairedSamples
 from analysis.parity.verdicts import (
     DEFAULT_CRITERIA,
     EXCLUSION_REASONS,
-    CriterionVerdict,
     ExclusionReason,
     Judgement,
     Verdict,
@@ -132,9 +131,8 @@ class _CountRows:
     def select(self, mask: BoolArray | slice | AnyArray) -> "_CountRows":
         return _CountRows(*(getattr(self, name)[mask] for name in self.__slots__))
 
-    def sort_by(self, name: Literal["ms", "route"]) -> None:
-        """Stable, in place: one array after the other, so that no two copies of all of them are in memory."""
-        order = np.argsort(getattr(self, name), kind="stable")
+    def reorder(self, order: AnyArray) -> None:
+        """In place: one array after the other, so that no two copies of all of them are in memory."""
         for column in self.__slots__:
             setattr(self, column, getattr(self, column)[order])
 
@@ -171,10 +169,10 @@ def judge_endpoints(
     if n_folded:
         comparisons_by_name[OTHER_ROUTE] = UNDECIDED_COMPARISONS  # its routes are others at every look
     for rows in fleets:
-        rows.sort_by("ms")
+        rows.reorder(np.argsort(rows.ms))
     total = _endpoint(ALL_ROUTES, fleets, window, chosen, len(chosen), default=not criteria)
     for rows in fleets:
-        rows.sort_by("route")
+        rows.reorder(np.argsort(rows.route, kind="stable"))
     parts = zip(*(_split_by_route(rows, len(names)) for rows in fleets), strict=True)
     routes = [(name, part) for name, part in zip(names, parts, strict=True) if any(len(rows.n) for rows in part)]
     n_judged = sum(after_by_name.get(name, 0) <= window.minutes for name, _ in routes)
@@ -283,7 +281,7 @@ def _judgeable_after(fleets: _Fleets, n_routes: int, minutes: int) -> AnyArray:
 def _distinct(values: AnyArray) -> AnyArray:
     """In order. Sorting takes a fiftieth of the time of numpy's and Arrow's hash tables, and a tenth of the memory."""
     ordered = np.sort(values)
-    distinct: AnyArray = ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
+    distinct: AnyArray = np.append(ordered[:1], ordered[1:][ordered[1:] != ordered[:-1]])
     return distinct
 
 
@@ -307,16 +305,24 @@ def _endpoint(
     """`fleets`: sorted by latency."""
     stats = {fleet: _fleet_stats(rows) for fleet, rows in zip(FLEETS, fleets, strict=True)}
     trend = {fleet: _trend(rows, window) for fleet, rows in zip(FLEETS, fleets, strict=True)}
-    verdicts = tuple(_judge_criterion(criterion, fleets, window, n_comparisons) for criterion in criteria)
-    judgement = Judgement(overall_verdict(verdicts), verdicts, default_criteria=default)
+    requests = _requests_by_minute(fleets, [slice(None) for _ in fleets], window)
+    answers = _requests_by_minute(fleets, [rows.timed for rows in fleets], window)
+    verdicts = []
+    for criterion in criteria:
+        if criterion.metric.startswith("latency_"):
+            samples = _latency_samples(criterion, fleets, answers, window)
+        else:
+            samples = _rate_samples(criterion, fleets, requests, answers, window)
+        verdicts.append(judge_criterion(samples, n_comparisons))
+    judgement = Judgement(overall_verdict(verdicts), tuple(verdicts), default_criteria=default)
     return Endpoint(name, stats, judgement, trend)
 
 
 def _trend(rows: _CountRows, window: Window) -> tuple[float | None, ...]:
     block = rows.minute * TREND_BLOCKS // window.minutes
     requests, errors = (
-        np.bincount(block, weights=weights, minlength=TREND_BLOCKS).tolist()
-        for weights in (rows.n, rows.n * rows.failed)
+        np.bincount(block[chosen], weights=rows.n[chosen], minlength=TREND_BLOCKS).tolist()
+        for chosen in (slice(None), rows.failed)
     )
     return tuple(failed / n if n else None for n, failed in zip(requests, errors, strict=True))
 
@@ -336,63 +342,51 @@ def percentile_fraction(name: str) -> float:
     return float(name.removeprefix("p")) / 100
 
 
-def _judge_criterion(criterion: Criterion, fleets: _Fleets, window: Window, n_comparisons: int) -> CriterionVerdict:
-    if criterion.metric.startswith("latency_"):
-        fraction = percentile_fraction(criterion.metric.removeprefix("latency_"))
-        samples = _latency_samples(criterion, fleets, window, fraction)
-    else:
-        samples = _rate_samples(criterion, fleets, window)
-    return judge_criterion(samples, n_comparisons)
-
-
-def _rate_samples(criterion: Criterion, fleets: _Fleets, window: Window) -> PairedSamples:
+def _rate_samples(
+    criterion: Criterion, fleets: _Fleets, requests: FloatArray, answers: FloatArray, window: Window
+) -> PairedSamples:
     """Events among requests per minute; among answers for a slow share, as in CloudWatch."""
-    population: list[BoolArray | slice]
     if (slow_s := criterion.slow_threshold_s) is not None:
-        population, event = _timed(fleets), [rows.timed & (rows.ms > slow_s * 1000) for rows in fleets]
+        requests, event = answers, [rows.timed & (rows.ms > slow_s * 1000) for rows in fleets]
     else:
-        population, event = [slice(None)] * len(FLEETS), [getattr(rows, EVENTS[criterion.metric]) for rows in fleets]
-    requests = _requests_by_block(fleets, population, window.minutes)
-    events = _requests_by_block(fleets, event, window.minutes)
+        event = [getattr(rows, EVENTS[criterion.metric]) for rows in fleets]
+    events = _requests_by_minute(fleets, event, window)
     return _paired_samples(criterion, window, 1, requests > 0, values=events, requests=requests)
 
 
-def _latency_samples(criterion: Criterion, fleets: _Fleets, window: Window, fraction: float) -> PairedSamples:
+def _latency_samples(criterion: Criterion, fleets: _Fleets, answers: FloatArray, window: Window) -> PairedSamples:
     """Percentiles per block of minutes, for blocks with enough answers of both fleets."""
-    block = _block_minutes(fleets, window, 10 / (1 - fraction))
-    blocks = -(-window.minutes // block)
-    samples = _requests_by_block(fleets, _timed(fleets), window.minutes, block)
-    values = np.stack([_percentiles(rows, block, blocks, fraction) for rows in fleets])
-    usable = (samples >= 10 / (1 - fraction)) & (np.nan_to_num(values) > 0)
+    fraction = percentile_fraction(criterion.metric.removeprefix("latency_"))
+    min_answers = 10 / (1 - fraction)
+    block = _block_minutes(answers, min_answers)
+    samples = _sum_blocks(answers, block)
+    values = np.stack([_percentiles(rows, block, samples.shape[1], fraction) for rows in fleets])
+    usable = (samples >= min_answers) & (np.nan_to_num(values) > 0)
     return _paired_samples(criterion, window, block, usable, values=values, requests=samples)
 
 
-def _block_minutes(fleets: _Fleets, window: Window, min_answers: float) -> int:
+def _block_minutes(answers: FloatArray, min_answers: float) -> int:
     """The shortest block length with `min_answers` of both fleets in most blocks, else the longest. Depends on traffic alone, not on outcomes."""
-    answers = min(rows.n[rows.timed].sum() for rows in fleets)
     for block in BLOCKS_MINUTES:
-        if answers < min_answers * window.minutes / block / 2:
-            continue  # too few for half of the blocks
-        samples = _requests_by_block(fleets, _timed(fleets), window.minutes, block).min(axis=0)
-        if len(samples) and np.median(samples) >= min_answers:
+        if np.median(_sum_blocks(answers, block).min(axis=0)) >= min_answers:
             return block
     return BLOCKS_MINUTES[-1]
 
 
-def _timed(fleets: _Fleets) -> list[BoolArray | slice]:
-    return [rows.timed for rows in fleets]
+def _requests_by_minute(fleets: _Fleets, counted: Iterable[BoolArray | slice], window: Window) -> FloatArray:
+    """Requests of both fleets (rows) per minute (columns), those in the rows that are `counted`."""
+    return np.stack(
+        [
+            np.bincount(rows.minute[chosen], weights=rows.n[chosen], minlength=window.minutes).astype(np.float64)
+            for rows, chosen in zip(fleets, counted, strict=True)
+        ]
+    )
 
 
-def _requests_by_block(
-    fleets: _Fleets, counted: Iterable[BoolArray | slice], minutes: int, block: int = 1
-) -> FloatArray:
-    """Requests of both fleets (rows) per block of minutes (columns), those in the rows that are `counted`."""
-    blocks = -(-minutes // block)
-    sums = [
-        np.bincount(rows.minute[chosen] // block, weights=rows.n[chosen], minlength=blocks)
-        for rows, chosen in zip(fleets, counted, strict=True)
-    ]
-    return np.stack(sums).astype(np.float64)
+def _sum_blocks(by_minute: FloatArray, block: int) -> FloatArray:
+    """The sums of each `block` minutes; the last ones may be fewer."""
+    sums: FloatArray = np.add.reduceat(by_minute, np.arange(0, by_minute.shape[1], block), axis=1)
+    return sums
 
 
 def _percentiles(rows: _CountRows, block: int, blocks: int, fraction: float) -> FloatArray:

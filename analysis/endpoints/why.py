@@ -150,9 +150,9 @@ def counted_traits(counts: pa.Table) -> pa.Table:
     elb, ms = (counts[name].to_numpy() for name in ("elb_status", "latency_ms"))
     edges = np.array(OUTCOME_EDGES_MS)
     outcome = np.where(elb >= 500, FAILED, edges[np.maximum(np.searchsorted(edges, ms, side="right") - 1, 0)])
-    keys = {name: counts[name] for name in ("target_group", "method", "route", "elb_status", "target_status", "n")}
-    block = counts["minute"].to_numpy() // TRAIT_BLOCK_S * TRAIT_BLOCK_S
-    rows = pa.table({"minute": block, "outcome": outcome, **keys})
+    keys = {name: counts[name] for name in ("target_group", "method", "route", "elb_status", "target_status")}
+    keys |= {"minute": counts["minute"].to_numpy() // TRAIT_BLOCK_S * TRAIT_BLOCK_S, "outcome": outcome}
+    rows = add_up(pa.table({**keys, "n": counts["n"]}), [*keys])  # once, as there are far more latencies than outcomes
     parts = []
     for trait, columns in _COUNTED.items():
         sums = add_up(rows, ["minute", "target_group", "outcome", *columns])

@@ -208,7 +208,8 @@ def _iter_hours(
         file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts)
         rows = file.read(columns=encoded.names, use_threads=False).cast(encoded).unify_dictionaries()
         times = rows[time_column].to_numpy()
-        yield rows.filter(pa.array((times > window.start - lasts_s) & (times < window.end)))
+        inside = (times > window.start - lasts_s) & (times < window.end)
+        yield rows if inside.all() else rows.filter(pa.array(inside))
 
 
 def _encoded_schema(column: Column, names: Sequence[str] | None) -> pa.Schema:

@@ -132,6 +132,9 @@ def test_percentiles_of_rare_routes_are_judged_in_longer_blocks() -> None:
     rows = [count_row(group, 10, minute=minute, ms=50 + minute % 3) for minute in range(720) for group in (EC2, ECS)]
     verdict = endpoint_of(judged(rows, 720), "/").judgement["latency_p95"]
     assert (verdict.minutes, verdict.baseline, verdict.canary) == (720, 0.052, 0.052)
+    paused = [row for row in rows if not START + 120 * 60 <= row["minute"] < START + 180 * 60]
+    verdict = endpoint_of(judged(paused, 750), "/").judgement["latency_p95"]
+    assert (verdict.minutes, verdict.excluded["no_traffic"], verdict.excluded["low_samples"]) == (660, 120, 0)
 
 
 def test_a_slow_share_is_one_of_answers() -> None:
@@ -216,6 +219,16 @@ def test_routes_beyond_the_cap_are_merged() -> None:
     } and report.n_folded == 7
     assert endpoint_of(report, OTHER_ROUTE).requests == 2 * sum(range(91, 98))
     assert report.total == judged(rows).total
+
+
+@pytest.mark.parametrize("max_routes", [254, 255, 256, 257])
+def test_routes_are_numbered_in_as_few_bytes_as_fit(max_routes: int) -> None:
+    """Around a limit of their type no route has the requests of another."""
+    rows = [count_row(EC2, 1000 - place, route=f"/r/{place}") for place in range(max_routes + 2)]
+    report = judged(rows, max_routes=max_routes)
+    expected = {f"/r/{place}": 1000 - place for place in range(max_routes)}
+    expected[OTHER_ROUTE] = 2000 - 2 * max_routes - 1
+    assert {endpoint.route: endpoint.requests for endpoint in report.routes} == expected
 
 
 def test_a_status_class_is_judged_by_its_share_and_latency() -> None:

@@ -106,8 +106,8 @@ def test_constant_traffic_never_shows_an_impossible_load(world: ConstantWorld) -
             now=minute_time(4),
             problem_kind=world.problem_kind,
         )
-        for start in range(-world.archived_minutes, 4, 7):
-            archive.metrics.get(minute_window(start, min(start + 7, 4)), source, now=minute_time(4))
+        for start in range(-world.archived_minutes, 4, 31):
+            archive.metrics.get(minute_window(start, min(start + 31, 4)), source, now=minute_time(4))
         for second, weight in world.steps:
             traffic = replace(weighted_traffic(1000 - weight, weight), groups=(group,))
             archive.events.save_snapshot(TrafficSnapshot(NOON + second, traffic))

@@ -121,7 +121,7 @@ class PartialSource(FakeMetricSource):
 
 
 @given(fetches=st.lists(fetch_steps, min_size=1, max_size=6), first=st.integers(0, 200), length=st.integers(20, 260))
-@settings(max_examples=120)
+@settings(max_examples=50)
 @pytest.mark.slow
 def test_an_overview_of_rollups_equals_one_of_points(
     tmp_path_factory, fetches: list[FetchStep], first: int, length: int

@@ -155,7 +155,7 @@ def test_a_note_with_an_invalid_time_is_rejected_with_a_message(
     dashboard.page.get_by_label("Note", exact=True).fill("Sale begins")
     dashboard.page.get_by_label("When", exact=True).fill("<b>noon</b>")
     dashboard.page.get_by_role("button", name=str(notes.SAVE)).click()
-    expect(dashboard.page.locator(".warn")).to_contain_text(notes.invalid_time("<b>noon</b>"))
+    expect(dashboard.page.get_by_text(notes.invalid_time("<b>noon</b>"))).to_be_visible()
     expect(dashboard.page.locator(".saved-note")).to_have_count(0)
 
 

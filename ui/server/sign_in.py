@@ -86,7 +86,7 @@ class SignInGuard:
         return scope["type"] == "http" and bool(self._token) and check_token(scope, self._token) is None
 
     def _method_of(self, sign_in: SignIn) -> SignInHandler:
-        if self._method is None or self._method[0] is not sign_in:
+        if self._method is None or self._method[0] != sign_in:
             method = AlbSignIn(sign_in) if sign_in.method == "alb" else self._oidc(sign_in, self.app)
             self._method = (sign_in, method)
         return self._method[1]

@@ -219,3 +219,40 @@ def test_a_request_with_a_known_key_needs_no_thread_which_a_slow_key_server_may_
             assert isinstance(await slow, Refusal)
 
         asyncio.run(run())
+
+
+def test_a_configuration_that_is_loaded_again_keeps_what_is_signing_in() -> None:
+    """At its start the dashboard reads it for the guards, and again when it opens its archive."""
+    made: list[SignIn] = []
+
+    class Handler:
+        async def identify(self, scope: Scope) -> Refusal:
+            return Refusal(401, "not signed in")
+
+        async def respond(self, scope: Scope, receive: Receive, send: Send) -> bool:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            return True
+
+        async def ask(self, scope: Scope, send: Send) -> bool:
+            return False
+
+    def make(sign_in: SignIn, _app: object) -> Handler:
+        made.append(sign_in)
+        return Handler()
+
+    async def unused(*_: object) -> Event:
+        return {}
+
+    table = {
+        "method": "oidc",
+        "dashboard_url": "https://dashboard.example.com",
+        "issuer": "https://id.example.com",
+        "client_id": "dashboard",
+        "viewers": ["@example.com"],
+    }
+    guard = SignInGuard(unused, lambda: SignIn.model_validate(table), make)  # type: ignore[arg-type]
+    scope: Scope = {"type": "http", "path": "/", "method": "GET", "headers": [], "client": ("10.0.0.9", 1)}
+    for client in ("dashboard", "dashboard", "another"):
+        table["client_id"] = client
+        asyncio.run(guard(scope, unused, unused))  # type: ignore[arg-type]
+    assert [sign_in.client_id for sign_in in made] == ["dashboard", "another"]

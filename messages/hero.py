@@ -58,5 +58,5 @@ def split(verdict: str | None) -> str:
     return {
         "matches": _("split matches weights"),
         "differs": _("split mismatch"),
-        "not enough data": _("split not judged yet"),
+        "not enough data": _("split not judged"),
     }.get(verdict or "", "")

@@ -100,7 +100,7 @@ def test_observed_share_of_two_fleets_is_not_compared_with_weights_of_three_grou
     [
         ("matches", "✓ split matches weights"),
         ("differs", "⚠ split mismatch"),
-        ("not enough data", "◐ split not judged yet"),
+        ("not enough data", "◐ split not judged"),
     ],
 )
 def test_the_bar_has_both_shares_and_whether_they_match(

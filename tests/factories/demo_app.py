@@ -13,7 +13,7 @@ from domain import Window, utc_now
 from domain.log_counts import EXAMPLES
 from sources.access_logs.counter import FileStats, LogCounts
 from sources.demo.scenario import BLUE, EC2
-from sources.demo.sources import demo_migration, program_anchor
+from sources.demo.sources import demo_migration
 from sources.registry import create_sources
 from tests.factories.log_counts import START, count_row, count_table
 from ui.app_context import AppContext, BatchContext
@@ -21,9 +21,14 @@ from ui.app_context import AppContext, BatchContext
 
 @contextmanager
 def demo_app(folder: Path) -> Iterator[AppContext]:
-    """With archives in `folder`, and a day up to now of metrics, events and batch runs, and an hour of access logs."""
-    migration = demo_migration(program_anchor()).model_copy(update={"archive": f"sqlite:///{folder / 'archive.db'}"})
-    now, sources = utc_now(), create_sources(migration)
+    """With archives in `folder`, and a day up to now of metrics, events and batch runs, and an hour of access logs.
+
+    The scenario is that of this hour, not of the process: its next alert opens in the next hour.
+    """
+    now = utc_now()
+    anchor = now.replace(minute=0, second=0, microsecond=0)
+    migration = demo_migration(anchor).model_copy(update={"archive": f"sqlite:///{folder / 'archive.db'}"})
+    sources = create_sources(migration, anchor=anchor)
     batches, batch_collector = open_batch_collector(migration, sources)
     with closing(Archive.open(migration.archive, migration)) as archive, closing(batches):
         day = Window.last(1440, now=now)

@@ -50,7 +50,7 @@ from ui.server.metrics import MetricsEndpoint
 from ui.server.oidc import OidcSignIn, use_cookie_secret
 from ui.server.recent_read import LIVENESS_WAIT_S, RecentRead
 from ui.server.request_guard import HEALTH_CHECKS, METRICS_PATH, RequestGuard
-from ui.server.scripts import KeptScripts
+from ui.server.scripts import IMMUTABLE, CompressedScripts, all_scripts
 from ui.server.sign_in import SignInGuard
 from ui.server.small_fonts import SmallFonts
 from ui.server.start_guard import StartGuard, is_insecure, start_refusal
@@ -71,7 +71,6 @@ SECURITY_HEADERS = {
 FOR_DOCUMENTS_ONLY = ("content-security-policy", "referrer-policy", "x-frame-options")
 PARTS_OF_DOCUMENTS = ("text/javascript", "application/javascript", "text/css", "font/woff2")
 NO_STORE = {"cache-control": "no-store"}
-IMMUTABLE = "public, max-age=31536000, immutable"
 # Where the browser came by https. Browsers ignore it on a plain connection, so X-Forwarded-Proto needs no trusted sender.
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 
@@ -252,7 +251,7 @@ app = st.App(
         Middleware(Api, gate=Gate(app_context.opened_contexts, GATE_TOKEN)),
         Middleware(TokenGuard, token=GATE_TOKEN),
         Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
-        Middleware(KeptScripts),
+        Middleware(CompressedScripts, scripts=all_scripts()),
         Middleware(SmallFonts),
         Middleware(StyledDocument, css=layout.document_css(), body=layout.no_connection()),
     ],

@@ -1,93 +1,87 @@
-"""Which responses are kept compressed, and what a browser gets then."""
+"""Which scripts are sent compressed, and what a browser gets then."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import brotli
 import pytest
 from starlette.datastructures import Headers
-from starlette.responses import Response
 
+from ui.assets import PLOTLY_JS
 from ui.server.asgi import Event, Receive, Scope, Send
-from ui.server.scripts import KeptScripts
+from ui.server.scripts import CompressedScripts, Script, all_scripts
 
-SCRIPT = b"export const answer = 42;\n" * 100
-IMMUTABLE = "public, immutable, max-age=31536000"
+CONTENT = b"".join(b"export const answer_%d = %d;\n" % (number, number**3) for number in range(100))
+SCRIPTS = {"/static/js/a.js": Script("text/javascript", lambda: CONTENT)}
 
 
-class Application:
-    """Answers with SCRIPT, and counts the requests."""
+async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b"of the application"})
 
-    def __init__(
-        self, *, status: int = 200, media_type: str = "text/javascript", cache_control: str = IMMUTABLE
-    ) -> None:
-        self.requests: list[Scope] = []
-        self._response = Response(SCRIPT, status, {"cache-control": cache_control, "etag": "1"}, media_type)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.requests.append(scope)
-        await self._response(scope, receive, send)
+async def at_once() -> None:
+    """Instead of the time in which the program starts."""
+
+
+def create_app(wait: Callable[[], Awaitable[object]] = at_once) -> CompressedScripts:
+    return CompressedScripts(application, SCRIPTS, wait)
 
 
 async def get(
-    app: KeptScripts, path: str = "/static/js/a.js", accept: str = "gzip, br", method: str = "GET"
+    app: CompressedScripts, path: str = "/static/js/a.js", accept: str = "gzip, br", method: str = "GET"
 ) -> tuple[Headers, bytes]:
-    """The headers and the body of a response, once everything is compressed that was requested."""
+    """The headers and the body of a response."""
     sent: list[Event] = []
 
     async def send(message: Event) -> None:
         sent.append({**message, "headers": list(message.get("headers", ()))})
-        message.get("headers", []).append((b"content-encoding", b"gzip"))  # as a middleware around it would
+        message.get("headers", []).append((b"x-frame-options", b"DENY"))  # as a middleware around it would
 
     async def receive() -> Event:
         raise NotImplementedError
 
     headers = [(b"host", b"localhost"), (b"accept-encoding", accept.encode())]
     await app({"type": "http", "method": method, "path": path, "headers": headers}, receive, send)
-    await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
     return Headers(raw=sent[0]["headers"]), b"".join(message["body"] for message in sent[1:])
 
 
-def test_the_second_request_is_answered_with_brotli_and_without_the_application() -> None:
+def test_a_script_is_compressed_for_its_first_request_and_better_later() -> None:
     async def check() -> None:
-        application = Application()
-        app = KeptScripts(application)
-        headers, body = await get(app)
-        assert "content-encoding" not in headers and body == SCRIPT
-        await get(app)
-        headers, body = await get(app)
-        assert brotli.decompress(body) == SCRIPT
-        assert headers.getlist("content-encoding") == ["br"] and headers["content-length"] == str(len(body))
-        assert headers["vary"] == "Accept-Encoding" and headers["cache-control"] == IMMUTABLE and headers["etag"] == "1"
-        assert len(application.requests) == 1
+        is_started = asyncio.Event()
+        app = create_app(is_started.wait)
+        fast = await get(app)
+        assert await get(app) == fast and len(app.pending) == 1
+        is_started.set()
+        await asyncio.gather(*app.pending)
+        best = await get(app)
+        for headers, body in (fast, best):
+            assert brotli.decompress(body) == CONTENT
+            assert headers.getlist("content-encoding") == ["br"] and headers["content-length"] == str(len(body))
+            assert headers["content-type"].startswith("text/javascript") and headers["vary"] == "Accept-Encoding"
+            assert "immutable" in headers["cache-control"] and "x-frame-options" not in headers
+        assert len(best[1]) < len(fast[1])
 
     asyncio.run(check())
-
-
-def test_the_application_is_not_to_compress_what_is_kept() -> None:
-    application = Application()
-    asyncio.run(get(KeptScripts(application)))
-    assert application.requests[0]["headers"] == [(b"host", b"localhost")]
 
 
 @pytest.mark.parametrize(
-    ("application", "request_options"),
+    "options",
     [
-        (Application(status=404), {}),
-        (Application(media_type="image/png"), {}),
-        (Application(cache_control="no-cache"), {}),
-        (Application(), {"path": "/_stcore/host-config"}),
-        (Application(), {"path": "/static/./js/a.js"}),
-        (Application(), {"path": "/static//js/a.js"}),
-        (Application(), {"accept": "gzip"}),
-        (Application(), {"method": "HEAD"}),
+        {"path": "/static/js/b.js"},
+        {"path": "/static/./js/a.js"},
+        {"accept": "gzip"},
+        {"accept": "identity, brotli"},
+        {"method": "HEAD"},
     ],
-    ids=["missing", "image", "may change", "no asset", "another spelling", "double slash", "no brotli", "HEAD"],
+    ids=["another file", "another spelling", "no brotli", "no coding", "HEAD"],
 )
-def test_everything_else_comes_from_the_application(application: Application, request_options: dict[str, str]) -> None:
-    async def check() -> None:
-        app = KeptScripts(application)
-        for _ in range(2):
-            assert (await get(app, **request_options))[1] == SCRIPT
-        assert len(application.requests) == 2
+def test_everything_else_comes_from_the_application(options: dict[str, str]) -> None:
+    assert asyncio.run(get(create_app(), **options))[1] == b"of the application"
 
-    asyncio.run(check())
+
+def test_the_scripts_are_those_of_streamlit_and_of_the_charts() -> None:
+    scripts = all_scripts()
+    assert scripts[PLOTLY_JS.url].read() == PLOTLY_JS.content
+    names = {url.rpartition(".")[2] for url in scripts}
+    assert names == {"js", "css"} and sum(url.startswith("/static/js/") for url in scripts) > 100

@@ -6,7 +6,7 @@ Run it with `make run`, or `streamlit run dashboard.py`.
 # ruff: noqa: E402
 import gc
 
-gc.disable()  # until all is imported: to examine a growing heap again and again would take a quarter of the time to start
+gc.disable()  # until all is imported (_prepare): to examine a growing heap again and again would take a quarter of the time to start
 
 import asyncio
 import contextlib
@@ -18,37 +18,35 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
-import pyarrow as pa
 import streamlit as st
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from archive import ArchiveError, SourceState
+import pages
 from collector.stopping import EXIT_TIMEOUT_S, STOP_TIMEOUT_S, exit_in_time
 from domain import ConfigurationError
 from domain.files import PRIVATE_UMASK
 from domain.logs import configure_logging
 from domain.tracing import configure_tracing
 from messages.server import REACHABLE_FROM_OUTSIDE
-from ui import app_context, layout
+from ui import settings, style
 from ui.assets import ASSETS
+from ui.opening import notice_shown
 from ui.server.agent_api import enable_agent_api
-from ui.server.api import API_PREFIX, Api
+from ui.server.asgi import ASGIApp
 from ui.server.connections import ServerSetup, is_unprotected
 from ui.server.document import StyledDocument
-from ui.server.gate import Gate
+from ui.server.late import ApiRoute, LateApp
 from ui.server.memory import configure_allocator, return_freed_memory
-from ui.server.metrics import MetricsEndpoint
 from ui.server.oidc import OidcSignIn, use_cookie_secret
-from ui.server.recent_read import LIVENESS_WAIT_S, RecentRead
+from ui.server.paths import API_PREFIX
 from ui.server.request_guard import HEALTH_CHECKS, METRICS_PATH, RequestGuard
 from ui.server.scripts import IMMUTABLE, CompressedScripts, all_scripts
 from ui.server.sign_in import SignInGuard
@@ -70,20 +68,20 @@ SECURITY_HEADERS = {
 # Of no use for these, and half of the bytes of a small one: a page loads eighty.
 FOR_DOCUMENTS_ONLY = ("content-security-policy", "referrer-policy", "x-frame-options")
 PARTS_OF_DOCUMENTS = ("text/javascript", "application/javascript", "text/css", "font/woff2")
-NO_STORE = {"cache-control": "no-store"}
 # Where the browser came by https. Browsers ignore it on a plain connection, so X-Forwarded-Proto needs no trusted sender.
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 
 # How long a thread may compute while the event loop waits for its turn, which it does several times for each request; 5 ms by default.
 SWITCH_INTERVAL_S = 0.0005
 
+# How long the imports that take the processor for seconds leave it to the first page.
+FIRST_PAGE_WAIT_S = 1.5
+
 AGENT_API = enable_agent_api(os.environ)
 QUIET_PREFIXES = (API_PREFIX, METRICS_PATH)
 GATE_TOKEN = os.environ.get("GATE_TOKEN", "").strip()  # "" without one
 
 logger = logging.getLogger("dashboard.access")
-source_states = RecentRead[tuple[SourceState, ...]]()
-metrics_endpoint = MetricsEndpoint()
 
 
 class AccessLog:
@@ -142,40 +140,6 @@ class SecurityHeaders:
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
-async def healthz(_request: Request) -> Response:
-    """200 while the server can serve: pages without sources still show archived data. Asks no source.
-
-    `sources`: the state of each; `internal_error`: the sources whose last poll raised an exception.
-    """
-    states: tuple[SourceState, ...] = ()
-    if contexts := app_context.opened_contexts():
-        states = await source_states.get(contexts.source_states, wait_s=LIVENESS_WAIT_S) or ()
-    by_name = {state.source: state.state for state in sorted(states, key=lambda state: state.state != "up")}
-    failed = {state.source for state in states for problem in state.problems if problem.kind == "internal_error"}
-    return JSONResponse({"status": "ok", "sources": by_name, "internal_error": sorted(failed)})
-
-
-async def readyz(_request: Request) -> Response:
-    """200 if the archive can be read and every poll ends in time, else 503. `silent`: the sources with a poll that does not."""
-    contexts = app_context.opened_contexts()
-    if contexts and (await source_states.get(contexts.source_states) is None or not contexts.is_archive_readable):
-        contexts = None
-    silent = contexts.silent_sources if contexts else ()
-    return JSONResponse(
-        {"status": "ok" if contexts and not silent else "unavailable", "silent": silent},
-        200 if contexts and not silent else 503,
-    )
-
-
-async def metrics(request: Request) -> Response:
-    """The program's own metrics, for Prometheus; 503 if they could not be read in time."""
-    found = await metrics_endpoint.respond(request.headers.get("accept", ""))
-    if found is None:
-        return Response(status_code=503, headers=NO_STORE)
-    body, media_type = found
-    return Response(body, headers=NO_STORE | {"content-type": media_type})
-
-
 async def asset(request: Request) -> Response:
     """A file that a browser keeps forever."""
     found = ASSETS[request.url.path]
@@ -190,20 +154,45 @@ async def live(request: Request) -> Response:
 def refusal(is_open: bool) -> str:
     """Why the server does not start; "" if it does. From now on the guards of requests have their settings."""
     insecure = is_insecure(sys.argv, os.environ)
-    return start_refusal(app_context.load_settings, os.environ, is_open=is_open, insecure=insecure)
+    return start_refusal(settings.load_settings, os.environ, is_open=is_open, insecure=insecure)
+
+
+def _load_endpoints() -> ASGIApp:
+    from ui.server.endpoints import create_endpoints
+
+    return create_endpoints(GATE_TOKEN)
 
 
 def _prepare() -> None:
-    """Opens the app contexts, and imports the pages, for which the first visitor would wait. The pages show errors."""
+    """Imports what reads the archive, opens it, and imports the pages. The pages show errors.
+
+    All of it takes seconds, in which the server already sends the first browser what the page is made of.
+    """
+    notice_shown.wait(FIRST_PAGE_WAIT_S)
+    try:
+        import pyarrow as pa
+
+        pa.set_memory_pool(pa.system_memory_pool())  # numpy can use what Arrow has freed: a page takes up to 50 MB less
+        endpoints.load()
+        from archive import ArchiveError
+        from pages import router  # noqa: F401
+        from ui import app_context
+
+        # What imports create is never freed: to examine it in each full collection would stop all threads for half a second.
+        gc.freeze()
+    finally:
+        gc.enable()
     try:
         app_context.open_contexts()
     except (ConfigurationError, ArchiveError) as error:
         logging.getLogger("dashboard").error("%s", error)
-    from pages import batches, board, endpoints, live, parity, retrospective  # noqa: F401
-
-    inspect.stack()  # keeps where the modules are: Streamlit calls it for the first element, and would search for 0.1 s
-    gc.freeze()
     logging.getLogger("dashboard").info("pages are ready")
+
+
+def _close() -> None:
+    from ui import app_context
+
+    app_context.close()
 
 
 @contextlib.asynccontextmanager
@@ -213,31 +202,30 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
     configure_tracing(os.environ)
     opening = threading.Thread(target=_prepare, name="opening", daemon=True)
     opening.start()
-    if is_unprotected(app_context.server_settings(), app_context.sign_in_settings()):
+    if is_unprotected(settings.server_settings(), settings.sign_in_settings()):
         logging.getLogger("dashboard").warning(REACHABLE_FROM_OUTSIDE)
     trimming = asyncio.create_task(return_freed_memory())
     yield
     trimming.cancel()
     exit_in_time(0, timeout_s=STOP_TIMEOUT_S + EXIT_TIMEOUT_S)
     await asyncio.to_thread(opening.join)
-    await asyncio.to_thread(app_context.close)
+    await asyncio.to_thread(_close)
     logging.getLogger("dashboard").info("stopped")
 
 
+inspect.stack()  # keeps where the modules are: Streamlit calls it for the first element, and would search for 0.1 s
 os.umask(PRIVATE_UMASK)
 configure_allocator()
 sys.setswitchinterval(SWITCH_INTERVAL_S)
-pa.set_memory_pool(pa.system_memory_pool())  # numpy can use what Arrow has freed: a page takes up to 50 MB less
 configure_logging(default_level="INFO")
 use_cookie_secret(os.environ)
+endpoints = LateApp(_load_endpoints)
 oidc = partial(OidcSignIn, environment=os.environ)
 app = st.App(
-    str(Path(__file__).parent / "pages" / "__init__.py"),
+    pages.__file__,
     lifespan=lifespan,
     routes=[
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route(METRICS_PATH, metrics),
+        *(Route(path, endpoints) for path in ("/healthz", "/readyz", METRICS_PATH)),
         Route("/live", live),
         *(Route(url, asset) for url in ASSETS),
     ],
@@ -245,17 +233,14 @@ app = st.App(
         Middleware(ServerSetup),
         Middleware(StartGuard, refusal=refusal),
         Middleware(SecurityHeaders),
-        Middleware(RequestGuard, settings=app_context.server_settings, agent_api=AGENT_API),
+        Middleware(RequestGuard, settings=settings.server_settings, agent_api=AGENT_API),
         Middleware(AccessLog),
-        Middleware(SignInGuard, settings=app_context.sign_in_settings, oidc=oidc, token=GATE_TOKEN),
-        Middleware(Api, gate=Gate(app_context.opened_contexts, GATE_TOKEN)),
+        Middleware(SignInGuard, settings=settings.sign_in_settings, oidc=oidc, token=GATE_TOKEN),
+        Middleware(ApiRoute, api=endpoints),
         Middleware(TokenGuard, token=GATE_TOKEN),
         Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         Middleware(CompressedScripts, scripts=all_scripts()),
         Middleware(SmallFonts),
-        Middleware(StyledDocument, css=layout.document_css(), body=layout.no_connection()),
+        Middleware(StyledDocument, css=style.document_css(), body=style.no_connection()),
     ],
 )
-
-gc.freeze()  # what imports create is never freed: to examine it in each full collection would stop all threads for half a second
-gc.enable()

@@ -2,6 +2,7 @@
 
 from messages.i18n import _, lazy, lazy_pgettext
 
+OPENING = lazy("Opening the archive…")
 RANGE = lazy("Range…")
 FROM_DATE, FROM_TIME = lazy("From"), lazy("From, time of day")
 TO_DATE, TO_TIME = lazy("To"), lazy("To, time of day")

@@ -44,6 +44,7 @@ from ui.endpoints.url import (
 )
 from ui.language import fragment
 from ui.parity.view import current_phase
+from ui.style import theme
 
 REFRESH_S = 60
 INGEST_REFRESH_S = 3
@@ -111,7 +112,7 @@ def _results(app: AppContext, params: EndpointsParams, window: Window, now: date
     else:
         _overview(app, judged, params, span, log_details)
         heatmap = view.latency_view(app, window, params.filters, counting=counting, now=now)
-        heatmap_section(heatmap, chart_frame(app.migration, window, theme=layout.theme()))
+        heatmap_section(heatmap, chart_frame(app.migration, window, theme=theme()))
         layout.note(view.ingest_summary(judged))
 
 
@@ -166,7 +167,7 @@ def _overview(
     shown = table.shown_routes(judged, params)
     _table_controls(migration, params, shown, judged.window)
     if shown.routes:
-        st.html(table.routes_table(migration, judged, params, query, theme=layout.theme(), answers=log_details.answers))
+        st.html(table.routes_table(migration, judged, params, query, theme=theme(), answers=log_details.answers))
         _page_buttons(len(shown.routes), params.page)
     else:
         layout.empty_state(str(text.NO_ROUTES_SHOWN))
@@ -239,7 +240,7 @@ def _map(app: AppContext, judged: EndpointsView, params: EndpointsParams) -> Non
     margin = app.migration.margin_of(view.AXIS_METRICS[params.map])
     figure = route_scatter_figure(
         points,
-        layout.theme(),
+        theme(),
         difference_title=text.map_axis(params.map, fleets.baseline.label, fleets.canary.label, status=status),
         traffic_title=str(text.MAP_TRAFFIC),
         suffix=unit,

@@ -47,6 +47,7 @@ from ui.parity.view import is_loading, judgement_view, live_trace, phase_evaluat
 from ui.rollback import read_deployments
 from ui.silent_criteria import silent_criteria_section
 from ui.sources import outage_strip
+from ui.style import is_kiosk, theme
 from ui.url import DEFAULT_PERCENTILE, FAN, LiveParams, format_time, parse_live_params
 
 INITIAL_WAIT_S = 1.5
@@ -157,7 +158,7 @@ def _read_view(app: AppContext, params: LiveParams, data_time: datetime, slow_s:
     window = params.window(data_time)
     trace = live_trace(app, params.source, params.fixed_window, now=data_time)
     percentiles = panels.drawn_percentiles(app, params)
-    options = LiveChartOptions(percentiles, slow_s, layout.theme(), current_language(), params.with_last_week)
+    options = LiveChartOptions(percentiles, slow_s, theme(), current_language(), params.with_last_week)
     read = partial(live_view, app, params, window, options, trace=trace.rows, trace_key=trace.key)
     view = read()
     if view.last_week:
@@ -186,7 +187,7 @@ def _controls(app: AppContext, params: LiveParams, window: Window, now: datetime
         if params.fixed_window is None:  # a range of the past is not refreshed
             refresh_control(params)
         source_control(app.source_names, params.source)
-        page_tools(frame.page_tools(), is_kiosk=layout.is_kiosk())
+        page_tools(frame.page_tools(), is_kiosk=is_kiosk())
     for name in params.invalid_params:
         layout.warning(str(text.INVALID_PARAMS[name]))
 

@@ -33,6 +33,7 @@ from ui.parity.window_latency import window_latency_section
 from ui.past import finding, past_hero, show_past_in_tab
 from ui.silent_criteria import silent_criteria_section
 from ui.sources import outage_strip
+from ui.style import is_kiosk, theme
 from ui.verdicts import criteria_table
 
 REFRESH_S = 60  # a judgement changes once a minute
@@ -59,7 +60,7 @@ def _judgement(app: AppContext, now: datetime) -> None:
             _phase_select(app, view, now)
         source_control(app.source_names, source)
         evidence_button(app, view, source)
-        page_tools(frame.page_tools(), is_kiosk=layout.is_kiosk())
+        page_tools(frame.page_tools(), is_kiosk=is_kiosk())
     evaluation = phase_evaluation(app, view, now=now)
     _hero(app, view, evaluation, source, now)
     _summary(view, evaluation)
@@ -163,6 +164,6 @@ def _interval_trace(app: AppContext, view: JudgementView) -> None:
         layout.empty_state(str(text.NO_DATA_YET))
         return
     provisional = provisional_from(app.migration, view.judged.result.last_asked_at or 0)
-    chart = chart_frame(app.migration, view.phase.judged_window, provisional_from=provisional, theme=layout.theme())
+    chart = chart_frame(app.migration, view.phase.judged_window, provisional_from=provisional, theme=theme())
     figure = interval_trace_figure(trace, chart, quantity=criteria[metric].quantity)
     overlay_chart(chart_payload(figure, f"{title}. {text.INTERVAL_TRACE_EXPLAINED}"), key="interval_trace")

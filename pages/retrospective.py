@@ -33,6 +33,7 @@ from ui.retrospective.steps import steps_section
 from ui.retrospective.tables import before_after_table, impact_list
 from ui.retrospective.view import TimelineOptions, known_phase_evaluations, retrospective_view, timeline_chart
 from ui.sources import is_unavailable
+from ui.style import theme
 from ui.url import parse_range
 
 REFRESH_S = 60  # only during the backfill
@@ -125,7 +126,7 @@ def _chart(
     kinds = events.selected_kinds()
     shown = events.filter_by_kind(window_events, kinds)
     marks = incident_marks(outline, evaluations)
-    options = TimelineOptions(window, shown, layout.theme(), sentence, current_language(), marks)
+    options = TimelineOptions(window, shown, theme(), sentence, current_language(), marks)
     chart, bucket_s = timeline_chart(app, outline, options)
     if chart is None:
         layout.empty_state(str(text.NO_DATA))

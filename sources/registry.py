@@ -1,11 +1,11 @@
-"""Loads the configured migrations, or the demo, and creates their sources."""
+"""Creates the sources of a migration."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from domain import FLEETS, Clock, Configuration, Migration, load_configuration, utc_now
+from domain import FLEETS, Clock, Migration, utc_now
 from sources.access_logs.base import LocalLogs, LogSource
 from sources.access_logs.cache import LogFileCache
 from sources.aws.athena import AthenaLogs
@@ -31,16 +31,14 @@ from sources.demo.lambda_metrics import DemoLambda
 from sources.demo.release_sources import DemoReleaseAuditLog, DemoReleaseDeployments, DemoReleaseTraffic
 from sources.demo.releases import release_scenario
 from sources.demo.run_logs import DemoRunLogs
-from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, demo_migration, demo_releases, program_anchor
+from sources.demo.sources import DemoEvents, DemoMetrics, DemoTraffic, program_anchor
 from sources.mackerel.batches import MackerelBatches
 from sources.mackerel.client import MackerelApi
-from sources.mackerel.criteria import MackerelCriteria, expression_issues
+from sources.mackerel.criteria import MackerelCriteria
 from sources.mackerel.events import MackerelEvents
 from sources.mackerel.metrics import MackerelMetrics
 from sources.run_logs import RunLogSource
 from sources.triggers import TriggerSnapshot, TriggerSource
-
-DEFAULT_PATH = Path("migration.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +61,6 @@ class Sources:
         triggers = (self.triggers,) if self.triggers else ()
         run_logs = (self.run_logs,) if self.run_logs else ()
         return frozenset(source.name for source in (*self.batches, *triggers, *run_logs))
-
-
-def find_configuration(path: Path | None = None, *, demo: bool = False) -> Configuration:
-    """The migrations of `path`, else of ./migration.toml; the demo if `demo`, or if neither exists.
-
-    Raises ConfigurationError, also if `path` cannot be read: a mistyped path must not open the demo.
-    """
-    if demo or not (path or DEFAULT_PATH.exists()):
-        return Configuration((demo_migration(),), linked=(demo_releases(),))
-    return load_configuration(path or DEFAULT_PATH, check=lambda migration: expression_issues(migration.criteria))
 
 
 def create_sources(migration: Migration, *, clock: Clock = utc_now, anchor: datetime | None = None) -> Sources:

@@ -1,13 +1,11 @@
 """The archive, sources and collectors of each migration of this process, opened once and shared by all sessions."""
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
@@ -20,11 +18,8 @@ from collector.polling import PollTask, silent_sources
 from collector.releases import MAX_RUNNING, OpenRelease, ReleaseCollection
 from collector.shared_threads import OwnThreads, SharedThreads, threads_for
 from collector.stopping import stop_together
-from domain import Configuration, ConfigurationError, Migration, Window, utc_now
-from domain.config.server import ServerSettings
-from domain.config.sign_in import SignIn
+from domain import ConfigurationError, Migration, Window, utc_now
 from domain.decision import RoutesState
-from domain.hosts import normalize_host
 from reports.sign_offs import signed_evaluation_json
 from services.alarms import alarm_saver
 from services.background_routes import BackgroundRoutes
@@ -40,6 +35,8 @@ from services.trace import TraceLookups
 from sources import registry
 from sources.base import MetricSource
 from ui.controls import chosen_migration
+from ui.opening import archive_opened
+from ui.settings import load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,11 +326,8 @@ def cached_view(
     return st.cache_resource(max_entries=max_entries, ttl=ttl, show_spinner=False, hash_funcs=by_migration)
 
 
-logger = logging.getLogger(__name__)
 _lock = threading.Lock()
 _contexts: AppContexts | None = None
-_server_settings: ServerSettings | None = None
-_sign_in: SignIn | None = None
 
 
 def open_contexts() -> AppContexts:
@@ -356,6 +350,7 @@ def open_contexts() -> AppContexts:
                 raise
             _contexts = AppContexts(opened, configuration.errors, configuration.is_list, configuration.linked)
             _contexts.start()
+            archive_opened.set()
         return _contexts
 
 
@@ -370,16 +365,6 @@ def opened_contexts() -> AppContexts | None:
     return _contexts
 
 
-def server_settings() -> ServerSettings | None:
-    """The settings of the configuration that was loaded last; None if none was valid yet. Also if its archive cannot be opened. Never waits."""
-    return _server_settings
-
-
-def sign_in_settings() -> SignIn | None:
-    """The [sign_in] of the configuration that was loaded last; None without one."""
-    return _sign_in
-
-
 def close() -> None:
     """Closes the contexts."""
     global _contexts
@@ -387,6 +372,7 @@ def close() -> None:
         if _contexts is not None:
             _contexts.close()
             _contexts = None
+            archive_opened.clear()
 
 
 def _open_context(
@@ -414,35 +400,7 @@ def _gate_recorder(item: AppContext | OpenRelease) -> GateRecorder:
     return GateRecorder(item.archive, item.migration, item.sources.metrics[0].name, signed_evaluation_json, routes_of)
 
 
-def _with_environment(settings: ServerSettings) -> ServerSettings:
-    """Adds the hosts of MIGRATION_ALLOWED_HOSTS, separated by commas."""
-    hosts = list(settings.allowed_hosts)
-    for text in filter(None, map(str.strip, os.environ.get("MIGRATION_ALLOWED_HOSTS", "").split(","))):
-        if host := normalize_host(text):
-            hosts.append(host)
-        else:
-            logger.warning("not a host in MIGRATION_ALLOWED_HOSTS: %s", text)
-    return settings.model_copy(update={"allowed_hosts": tuple(hosts)})
-
-
 def is_first_start() -> bool:
     """Whether the demo is shown because there is no configuration, and not because it was asked for."""
     asked = os.environ.get("MIGRATION_DEMO") == "1" or bool(os.environ.get("MIGRATION_CONFIG"))
     return not asked and _contexts is not None and all(app.migration.demo for app in _contexts.by_slug.values())
-
-
-def load_settings() -> Configuration:
-    """The configuration, and from now on server_settings() and sign_in_settings() are its own. Raises ConfigurationError."""
-    global _server_settings, _sign_in
-    configuration = load_configuration()
-    _server_settings, _sign_in = _with_environment(configuration.server), configuration.sign_in
-    return configuration
-
-
-def load_configuration() -> Configuration:
-    """The migrations of MIGRATION_CONFIG or ./migration.toml; the demo if there is neither, or if MIGRATION_DEMO=1.
-
-    Raises ConfigurationError, also if the path of MIGRATION_CONFIG does not exist: a typing error must not open the demo.
-    """
-    path = os.environ.get("MIGRATION_CONFIG", "")
-    return registry.find_configuration(Path(path) if path else None, demo=os.environ.get("MIGRATION_DEMO") == "1")

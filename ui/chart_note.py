@@ -11,6 +11,7 @@ from ui.app_context import AppContext
 from ui.controls import axis_offset_s, query_params, set_query
 from ui.retrospective.entries import author_input, confirmation, form_key, may_edit, show_needed_role
 from ui.retrospective.notes import save_note
+from ui.style import is_kiosk
 from ui.url import format_time, time_on_axis
 
 FORM = "chart_note"
@@ -27,7 +28,7 @@ def choose_note_time(migration: Migration, window: Window, at: str) -> None:
 def chart_note_form(app: AppContext) -> None:
     """The form for the time in the URL, until the note is stored or cancelled; then its confirmation. Nothing in a kiosk."""
     chosen = query_params().get("note", "")
-    if layout.is_kiosk():
+    if is_kiosk():
         return
     if not chosen:
         confirmation(FORM)

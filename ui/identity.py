@@ -7,8 +7,9 @@ import streamlit as st
 
 from domain.identity import Identity
 from reports.templating import render
-from ui.app_context import AppContext, sign_in_settings
+from ui.app_context import AppContext
 from ui.server.sign_in import IDENTITY_HEADER
+from ui.settings import sign_in_settings
 
 
 def visitor_line() -> None:

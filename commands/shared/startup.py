@@ -19,7 +19,8 @@ from messages.errors.config import format_config_issue
 from messages.releases import not_judged
 from services.releases import read_releases, release_issue, release_migration
 from sources.base import Health
-from sources.registry import DEFAULT_PATH, Sources, create_sources, find_configuration
+from sources.configuration import DEFAULT_PATH, find_configuration
+from sources.registry import Sources, create_sources
 
 
 def now() -> datetime:

@@ -1,5 +1,7 @@
 """A page that cannot be opened shows the reasons, key by key, and opens as soon as they are resolved."""
 
+import re
+import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -86,6 +88,27 @@ def test_an_archive_of_a_newer_version_is_not_changed(
     for page in ("parity", "endpoints", "retrospective"):
         other = open_subpage(open_page, server, f"/{page}")
         expect(other.page.locator(".error").first).to_contain_text("Update this program")
+
+
+def test_a_page_says_that_the_archive_is_being_opened(
+    services: FakeServices, tmp_path: Path, start_server: StartServer, get_context: Callable[..., BrowserContext]
+) -> None:
+    """A PostgreSQL server that accepts the connection and does not answer until it is closed."""
+    path = write_config(services, tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as database:
+        database.settimeout(60)
+        url = f"postgresql+psycopg://archive@127.0.0.1:{database.getsockname()[1]}/archive"
+        path.write_text(re.sub(r'archive = ".*"', f'archive = "{url}"', path.read_text(encoding="utf-8")), "utf-8")
+        server = start_server(server_environment(services, path), until_logged="")
+        connection, _address = database.accept()
+        page = get_context().new_page()
+        page.goto(f"{server.url}/parity?lang=ja")
+        notice = page.get_by_role("status").filter(has_text="アーカイブを開いています…")
+        expect(notice).to_be_visible()
+    connection.close()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(notice).to_have_count(0)
+    page.close()
 
 
 @pytest.mark.parametrize("is_blocked", [True, False])

@@ -16,7 +16,7 @@ from domain.config.server import ServerSettings
 from sources.base import MetricSource
 from tests.factories.app_context import NOW
 from tests.factories.config import CONFIG_TOML
-from ui import app_context
+from ui import app_context, settings
 from ui.app_context import AppContext
 
 
@@ -30,7 +30,7 @@ def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def loaded() -> Migration:
     """The only migration of the configuration."""
-    (migration,) = app_context.load_configuration().migrations
+    (migration,) = settings.load_configuration().migrations
     return migration
 
 
@@ -65,7 +65,7 @@ def test_unreadable_migration_config_is_an_error(
         (tmp_path / "other.toml").mkdir()
     monkeypatch.setenv("MIGRATION_CONFIG", "other.toml")
     with pytest.raises(ConfigurationError) as raised:
-        app_context.load_configuration()
+        settings.load_configuration()
     (issue,) = raised.value.issues
     code, params = ("no_migrations", {}) if is_directory else ("not_readable", {"detail": os.strerror(2)})
     assert (issue.code, issue.params, raised.value.path) == (code, params, Path("other.toml"))
@@ -98,12 +98,12 @@ def test_source_states_include_a_poll_that_raised(build_app: Callable[..., AppCo
 
 def server_settings_of(config: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ServerSettings | None:
     """The settings after the attempt to open a context with this configuration."""
-    monkeypatch.setattr(app_context, "_server_settings", None)
+    monkeypatch.setattr(settings, "_server_settings", None)
     (folder / "migration.toml").write_text(config)
     with contextlib.suppress(ConfigurationError, ArchiveError):
         app_context.open_contexts()
     app_context.close()
-    return app_context.server_settings()
+    return settings.server_settings()
 
 
 SERVER_TABLE = '[server]\nallowed_hosts = ["Dashboard.example.com"]\n'
@@ -113,8 +113,8 @@ def test_server_settings_are_known_even_if_the_archive_cannot_be_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "archive.db").mkdir()
-    settings = server_settings_of(CONFIG_TOML + SERVER_TABLE, tmp_path, monkeypatch)
-    assert settings == ServerSettings(allowed_hosts=("dashboard.example.com",))
+    found = server_settings_of(CONFIG_TOML + SERVER_TABLE, tmp_path, monkeypatch)
+    assert found == ServerSettings(allowed_hosts=("dashboard.example.com",))
 
 
 def test_server_settings_are_unknown_if_the_configuration_is_invalid(
@@ -128,6 +128,6 @@ def test_hosts_of_the_environment_are_added(
 ) -> None:
     (tmp_path / "archive.db").mkdir()
     monkeypatch.setenv("MIGRATION_ALLOWED_HOSTS", " 10.0.0.5, ,https://x, Other.example.com,")
-    settings = server_settings_of(CONFIG_TOML + SERVER_TABLE, tmp_path, monkeypatch)
-    assert settings and settings.allowed_hosts == ("dashboard.example.com", "10.0.0.5", "other.example.com")
+    found = server_settings_of(CONFIG_TOML + SERVER_TABLE, tmp_path, monkeypatch)
+    assert found and found.allowed_hosts == ("dashboard.example.com", "10.0.0.5", "other.example.com")
     assert [record.getMessage() for record in caplog.records] == ["not a host in MIGRATION_ALLOWED_HOSTS: https://x"]

@@ -22,6 +22,7 @@ from ui.batches.handover import handover_detail
 from ui.batches.run_work import work_table
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
+from ui.style import theme
 
 MAX_RUNS = 24
 
@@ -72,7 +73,7 @@ def _durations_chart(migration: Migration, view: BatchView, job: JobReport, now:
         labels={kind: text.scheduler_kind(kind) for kind in FLEETS},
         window=view.window,
         zone=migration.zone,
-        theme=layout.theme(),
+        theme=theme(),
     )
     span = times.span(view.window.starts_at, view.window.ends_at, migration.zone, now=now)
     overlay_chart(chart_payload(figure, text.durations_alternative(job.name, span)), key="durations")

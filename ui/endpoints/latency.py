@@ -21,6 +21,7 @@ from reports.templating import render
 from ui import layout
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
+from ui.style import theme
 
 
 def percentiles_section(endpoint: Endpoint, route: RouteDetail, labels: Mapping[FleetName, str]) -> None:
@@ -38,7 +39,7 @@ def percentiles_section(endpoint: Endpoint, route: RouteDetail, labels: Mapping[
         return
     cells = [(name, *_difference_cell(difference)) for name, difference in differences.items()]
     marks = [(name, differences[name], f"{name} {value}<br>{ci}") for name, value, ci in cells]
-    figure = quantile_differences_figure(marks, margin_bands(endpoint, route), layout.theme())
+    figure = quantile_differences_figure(marks, margin_bands(endpoint, route), theme())
     alt_text = f"{text.PERCENTILES_TITLE}. {note}: {text.percentiles_alternative(cells)}"
     with right:
         overlay_chart(chart_payload(figure, alt_text), key="route_percentiles")

@@ -24,6 +24,7 @@ from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
 from ui.endpoints.details import answers_section
 from ui.endpoints.latency import heatmap_section, percentiles_section
+from ui.style import theme
 from ui.verdicts import criteria_table
 
 
@@ -40,7 +41,7 @@ def route_detail(
     """The page below its head: what is wrong, since when, with which codes, for whom, and then the distributions. `span`: the window in words."""
     chips = [(result.verdict, text.criterion(result)) for result in endpoint.judgement.criteria]
     st.html(render("endpoints.route_head", endpoint=endpoint, span=span, chips=chips))
-    frame = chart_frame(app.migration, window, theme=layout.theme())
+    frame = chart_frame(app.migration, window, theme=theme())
     _timeline_section(endpoint, view.route, frame, span)
     labels = app.migration.labels
     st.html(answers_section(details, endpoint.route, labels))

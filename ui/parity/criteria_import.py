@@ -22,6 +22,7 @@ from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
 from ui.language import fragment
+from ui.style import theme
 
 PAIRS_PER_PAGE = 6  # each is read with requests of its own
 MAX_LISTED = 100
@@ -129,7 +130,7 @@ def _pair(app: AppContext, known: _Import, pair: Pair, *, number: int) -> None:
     if preview.comparison.empty:
         layout.empty_state(str(text.READ_NOTHING))
         return
-    frame = chart_frame(app.migration, preview.window, theme=layout.theme())
+    frame = chart_frame(app.migration, preview.window, theme=theme())
     figure = comparison_figure(preview.comparison, frame, margin=preview.criterion.margin)
     overlay_chart(chart_payload(figure, text.chart_explained(pair.name)), key=f"criteria_import_chart_{number}")
 

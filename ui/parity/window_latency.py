@@ -21,6 +21,7 @@ from ui import layout
 from ui.app_context import AppContext
 from ui.chart_payload import chart_payload
 from ui.components import overlay_chart
+from ui.style import theme
 
 INITIAL_WAIT_S = 1.5
 
@@ -72,7 +73,7 @@ def _show(groups: Sequence[tuple[str, LatencySummary]], note: str) -> None:
     curves = tuple((name, group.percentiles.get("p50"), group.percentiles.get("p95")) for name, group in groups)
     alt_text = f"{text.WINDOW_LATENCY_TITLE}. {text.distribution_alternative(curves)}"
     with right:
-        overlay_chart(chart_payload(latency_cdf_figure(groups, layout.theme()), alt_text), key="distribution")
+        overlay_chart(chart_payload(latency_cdf_figure(groups, theme()), alt_text), key="distribution")
 
 
 def latency_table_html(groups: Sequence[tuple[str, LatencySummary]]) -> Markup:

@@ -27,10 +27,6 @@ from ui.server.asgi import Receive, Scope, header_values
 from ui.server.recent_read import RecentRead
 from ui.server.token_guard import check_token
 
-API_PREFIX = "/api/v1/"
-DECISION_PATH, ROLLBACK_PATH, OPENAPI_PATH = (
-    f"{API_PREFIX}{name}" for name in ("decision", "rollback", "openapi.json")
-)
 MAX_BODY_BYTES = 65_536
 SHARE_TOLERANCE = 0.0005  # ALB weights are integers
 MAX_LOGGED_REQUESTS = 64  # whose last answer is remembered

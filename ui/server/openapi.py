@@ -5,7 +5,8 @@ from typing import Any, get_args
 from analysis import Verdict
 from domain.decision import EXIT_CODES, ReasonCode, RoutesState
 from domain.version import version
-from ui.server.gate import DECISION_PATH, MAX_BODY_BYTES, ROLLBACK_PATH
+from ui.server.gate import MAX_BODY_BYTES
+from ui.server.paths import DECISION_PATH, ROLLBACK_PATH
 
 _DECISION = {
     "type": "string",

@@ -15,7 +15,7 @@ from messages.i18n import in_language
 from sources.aws.alb_identity import HEADER, InvalidTokenError, PublicKeys, public_keys_url, verify_token
 from ui.assets import ASSETS
 from ui.server.asgi import ASGIApp, Event, Receive, Scope, Send, header_values
-from ui.server.gate import DECISION_PATH, ROLLBACK_PATH
+from ui.server.paths import DECISION_PATH, ROLLBACK_PATH
 from ui.server.request_guard import HEALTH_CHECKS, Refusal, send_refusal
 from ui.server.sign_in_pages import accepts_page, language_of, send_page
 from ui.server.token_guard import check_token, is_token_path

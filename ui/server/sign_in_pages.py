@@ -1,7 +1,8 @@
 """The pages that are shown in place of one that needs a sign-in."""
 
+import asyncio
+
 from messages.i18n import ENGLISH, in_language, supported_language
-from reports.templating import render
 from ui.server.asgi import Scope, Send, header_values
 from ui.server.request_guard import STREAMLIT_PREFIX
 
@@ -34,8 +35,9 @@ async def send_page(
     """A page with one sentence. `sign_in`: the path that a link to sign in leads to; "" without."""
     language = language_of(scope)
     with in_language(language):
-        page = render("sign_in.page", language=language, sentence=str(sentence), sign_in=sign_in, sign_out=sign_out)
-    body = page.encode()
+        body = await asyncio.to_thread(
+            _render, language=language, sentence=str(sentence), sign_in=sign_in, sign_out=sign_out
+        )
     headers = [
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
@@ -44,3 +46,9 @@ async def send_page(
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _render(**values: object) -> bytes:
+    from reports.templating import render  # it imports all messages, for which the server does not wait
+
+    return render("sign_in.page", **values).encode()

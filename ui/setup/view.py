@@ -14,11 +14,11 @@ from services.setup.migration_toml import migration_toml, parse_toml
 from services.setup.reading import read_inventory
 from sources.aws.client import default_region
 from sources.aws.inventory import AwsReading
-from sources.registry import DEFAULT_PATH
+from sources.configuration import DEFAULT_PATH
 from ui import layout
-from ui.app_context import server_settings, sign_in_settings
 from ui.retrospective.rate_limit import RateLimit
 from ui.server.connections import is_unprotected
+from ui.settings import server_settings, sign_in_settings
 
 READINGS_PER_MINUTE = 4  # of all visitors together: AWS limits the account, not the visitor
 DEADLINE_S = 25.0

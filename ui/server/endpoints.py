@@ -8,7 +8,7 @@ from starlette.routing import Route
 from archive import SourceState
 from ui import app_context
 from ui.server.api import Api
-from ui.server.asgi import ASGIApp
+from ui.server.asgi import ASGIApp, Receive, Scope, Send
 from ui.server.gate import Gate
 from ui.server.metrics import MetricsEndpoint
 from ui.server.paths import API_PREFIX
@@ -22,14 +22,14 @@ metrics_endpoint = MetricsEndpoint()
 
 def create_endpoints(token: str) -> ASGIApp:
     """The ASGI application of all of them. `token`: the gate's; "" without one."""
-    return Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route(METRICS_PATH, metrics),
-            Route(f"{API_PREFIX}{{path:path}}", Api(Gate(app_context.opened_contexts, token))),
-        ]
-    )
+    api = Api(Gate(app_context.opened_contexts, token))
+    others = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route(METRICS_PATH, metrics)])
+
+    async def endpoints(scope: Scope, receive: Receive, send: Send) -> None:
+        # Starlette's router would take a quarter of the time of an answer of the gate.
+        await (api if scope["path"].startswith(API_PREFIX) else others)(scope, receive, send)
+
+    return endpoints
 
 
 async def healthz(_request: Request) -> Response:

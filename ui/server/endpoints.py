@@ -26,7 +26,7 @@ def create_endpoints(token: str) -> ASGIApp:
     others = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route(METRICS_PATH, metrics)])
 
     async def endpoints(scope: Scope, receive: Receive, send: Send) -> None:
-        # Starlette's router would take a quarter of the time of an answer of the gate.
+        # Gates alone ask a thousand times a second: Starlette's router would add 7 % to the time of an answer.
         await (api if scope["path"].startswith(API_PREFIX) else others)(scope, receive, send)
 
     return endpoints

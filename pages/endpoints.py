@@ -96,6 +96,7 @@ def _results(app: AppContext, params: EndpointsParams, window: Window, now: date
     with st.spinner(str(text.JUDGING), show_time=False):
         judged = view.endpoints_view(app, window, params.filters, counting=counting, now=now)
     _head(app, params, judged, window, now)
+    layout.retention_note(app.migration, window, now)
     ingest_progress.progress_section(app, window)
     if judged is None:
         ingest_progress.empty_state(app, window)

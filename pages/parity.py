@@ -61,6 +61,7 @@ def _judgement(app: AppContext, now: datetime) -> None:
         source_control(app.source_names, source)
         evidence_button(app, view, source)
         page_tools(frame.page_tools(), is_kiosk=is_kiosk())
+    layout.retention_note(app.migration, view.phase.window, now)
     evaluation = phase_evaluation(app, view, now=now)
     _hero(app, view, evaluation, source, now)
     _summary(view, evaluation)

@@ -11,9 +11,9 @@ import streamlit as st
 from markupsafe import Markup
 
 from archive import Archive, ArchiveError, recalled_times
-from domain import Migration, utc_now
+from domain import Migration, Window, utc_now
 from domain.trace import current_reference
-from messages import live, times
+from messages import live, past, times
 from messages.errors import sources
 from messages.errors.sources import Message
 from reports.templating import render
@@ -53,6 +53,13 @@ def panel_title(title: str, *, tooltip: str = "", note: str = "") -> None:
 
 def note(text: str | Markup) -> None:
     st.html(Markup("<p class='note'>{}</p>").format(text))
+
+
+def retention_note(migration: Migration, window: Window, now: datetime) -> None:
+    """Since when points and counts are kept, if that is within the window, or after it: there, nothing is not "no data"."""
+    since = migration.retention.points_since(int(now.timestamp()))
+    if window.start < since:
+        note(past.not_kept(format_clock(since, migration, now), migration.keep))
 
 
 def warning(text: str) -> None:

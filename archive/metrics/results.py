@@ -32,11 +32,11 @@ class RequestCoverage:
 class MetricsResult:
     """The metrics of one source in a window, and how complete they are. Times are epoch seconds.
 
-    `frame`: tidy, sorted by time. `data_until`: the end of the newest period with requests. `missing`: final time without data of some series.
+    `frame`: tidy, sorted by time. `data_until`: the end of the newest period with requests. `missing`: final time without data of some series, unless
+    it is not kept any more.
     `unknown`: by count series, the time without an answer, where a missing row does not mean 0. `requests`: what is known of each series of
     requests; none before the source was asked for anything. `periods`: which period_s serves which part.
     `last_asked_at`: when the provisional minutes were last answered. `datapoints_requested`: from the source, for this result.
-    `kept_since`: time before is not kept, which `missing` leaves out; in `unknown` it remains.
     """
 
     frame: pd.DataFrame
@@ -47,16 +47,10 @@ class MetricsResult:
     requests: Mapping[Series, RequestCoverage] = field(default_factory=dict)
     periods: tuple[tuple[Window, int], ...] = ()
     last_asked_at: int | None = None
-    kept_since: int = 0
     datapoints_requested: int = 0
     problems: tuple[Problem, ...] = ()
     archive_problem: ArchiveProblem | None = None
     took_s: float = 0.0
-
-    @property
-    def not_kept(self) -> bool:
-        """Whether a part of the window is not kept."""
-        return self.window.start < self.kept_since
 
     @property
     def resolutions(self) -> tuple[int, ...]:
@@ -148,7 +142,6 @@ def metrics_result(
             if is_request_count(item)
         },
         periods=resolutions(points, _covered_by_period(coverage), window),
-        kept_since=policy.kept_since,
         last_asked_at=max((item.asked_at for item in coverage if item.asked_at is not None), default=None),
     )
 

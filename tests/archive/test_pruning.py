@@ -101,7 +101,7 @@ def test_what_is_not_kept_is_neither_missing_nor_known_nor_requested_again(
     source.pulls.clear()
     result = archive.metrics.get(Window(OLD.start, NEW.end), source, now=source.now)
     assert source.new_requests == []
-    assert (result.not_kept, result.kept_since, result.missing) == (True, NEW.start, ())
+    assert result.missing == ()
     assert epoch_s(result.frame).min() == NEW.start
     assert set(result.unknown.values()) == {(OLD,)}  # not a zero
     config = CollectorConfig(horizon_minutes=60, backfill=True, since_s=OLD.start)
@@ -119,7 +119,7 @@ def test_it_is_requested_again_if_more_is_kept(archive: Archive, source: FakeMet
     source.pulls.clear()
     with Archive.open(archives.archive_url(tmp_path), longer, clock=lambda: source.now) as archive:
         result = archive.metrics.get(OLD, source, now=source.now)
-    assert source.new_requests == [(0, 120)] and not result.not_kept and not result.unknown
+    assert source.new_requests == [(0, 120)] and not result.unknown
 
 
 def test_transactions_are_small_and_the_rest_waits_for_the_next_turn(

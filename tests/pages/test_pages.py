@@ -21,6 +21,7 @@ from streamlit.testing.v1 import AppTest
 from archive import Archive, ArchiveError
 from collector.access_log_ingest import IngestProgress, IngestState
 from domain import Window, utc_now
+from domain.config.retention import Retention
 from domain.trace import current_reference
 from services.log_details import LogDetails
 from sources.base import Problem
@@ -386,3 +387,18 @@ def test_live_states_whether_the_old_fleet_is_empty_once_the_new_one_has_all_tra
     assert all(
         "Not safe to remove EC2. photo-ec2: " in text and "requests in the required time" in text for text in shown
     )
+
+
+@pytest.mark.parametrize("page", ["live", "parity", "endpoints"])
+@pytest.mark.parametrize("keep", ["", "100d"])
+def test_what_is_not_kept_is_not_shown_as_no_data(page: str, keep: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, now = app_context.get_app_context(), utc_now().replace(minute=0, second=0, microsecond=0)
+    kept = replace(app, migration=app.migration.model_copy(update={"keep": keep}))
+    monkeypatch.setattr(app_context, "_contexts", AppContexts({app.migration.slug: kept}))
+    hour = Window.last(60, now=now)
+    monkeypatch.setattr(Retention, "points_since", lambda self, _now_s: hour.end if self.points_s else 0)
+    times = [f"{time:%Y-%m-%dT%H:%MZ}" for time in (hour.starts_at, hour.ends_at)]
+    query = {} if page == "parity" else {"from": times[:1], "to": times[1:]}  # the current phase began hours ago
+    sentences = [text for text in texts(open_page(page, query)) if "Not kept before" in text]
+    assert len(sentences) == (1 if keep else 0)
+    assert all("keep = &#34;100d&#34;" in sentence for sentence in sentences)

@@ -41,9 +41,7 @@ def past_section(app: AppContext, view: LiveView, source: str, current: Evaluati
         if not is_whole:
             back = text.WHOLE_RELEASE if is_over else text.BACK
             st.button(str(back), key="back_to_live", on_click=set_query, kwargs={"from_": None, "to": None})
-    if view.data.result.not_kept:
-        until = times.clock_of(view.data.result.kept_since, migration.zone, now=now)
-        layout.note(text.not_kept(until, migration.keep))
+    layout.retention_note(migration, window, now)
     if view.data.result.missing and view.empty:
         show_past_in_tab(migration, span, str(hero_text.LOADING))
         st.html(loading_hero(""))

@@ -30,7 +30,7 @@ class BackfillStatus:
     """`available` of `total` periods of one series in `window`, each in the resolution that the source retains.
 
     `state`: "waiting" after a failed or throttled pull, or while the archive cannot be written. `complete_since`: from then on (epoch
-    seconds) everything that is retained is archived.
+    seconds) everything that is retained is archived. Without final time since the configured start there is nothing to do.
     """
 
     state: BackfillState
@@ -72,6 +72,8 @@ class Backfill:
             return float(self._backoff_started_at + self._backoff_s - now_s)
         window = self._target_window(now)
         if window is None:
+            minute = now_s - now_s % MINUTE_S
+            self.status = BackfillStatus("done", 0, 0, minute, Window(minute, minute + MINUTE_S))
             return float(RECHECK_S)
         metrics, name, configured = self._archive.metrics, self._source.name, self._source.series()
         coverage, policy = metrics.coverage_of(name), metrics.freshness(now)

@@ -40,6 +40,7 @@ JUDGING = lazy("judging …")
 COUNTING = lazy("Counting …")
 INCIDENTS = lazy("Incidents")
 NO_INCIDENTS = lazy("No incidents.")
+NO_INCIDENTS_SO_FAR = lazy("No incidents in what is archived so far.")
 CSV_LABEL = "CSV"
 CSV_EXPLAINED = lazy("The phases with their numbers, verdicts and outcomes as a CSV file.")
 ADD_NOTE = lazy("+ Note")

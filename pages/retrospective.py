@@ -47,27 +47,26 @@ def render() -> None:
 
 def _content(app: AppContext) -> None:
     now, source = utc_now(), query_param("source", app.source_names)
-    backfill = app.collector.backfill_status(source)
-    is_filling = backfill is not None and backfill.state != "done"
+    is_filling = not app.collector.is_up_to_date(source)
     heartbeat(REFRESH_S if is_filling else 0, now=now.timestamp())
     page_actions(str(COPIED), follow_link)
     with layout.archive_state(app.migration, app.archive, str(text.RETROSPECTIVE_TITLE)):
-        _page(app, source, now, backfill if is_filling else None)
+        _page(app, source, now, is_filling=is_filling)
 
 
-def _page(app: AppContext, source: str, now: datetime, backfill: BackfillStatus | None) -> None:
+def _page(app: AppContext, source: str, now: datetime, *, is_filling: bool) -> None:
     read = partial(read_outline, app.archive, app.migration, source, now=now)
     outline = app.archive.last_view("outline", source, None, read)
     selected = parse_range(query_params(), zone=app.migration.zone)
     selected = selected.overlap(outline.window) if selected and outline else None
     _head(app, source, selected if outline and selected != outline.window else None, now)
-    if backfill:
-        _backfill_progress(backfill)
+    if is_filling:
+        _backfill_progress(app.collector.backfill_status(source))
     if outline is None:
         unavailable = is_unavailable(app, source)
         layout.empty_state(text.source_unavailable(source_name(source)) if unavailable else str(text.EMPTY))
         return
-    _results(app, outline, selected or outline.window, now)
+    _results(app, outline, selected or outline.window, now, is_filling=is_filling)
 
 
 def _head(app: AppContext, source: str, selected: Window | None, now: datetime) -> None:
@@ -78,12 +77,12 @@ def _head(app: AppContext, source: str, selected: Window | None, now: datetime) 
             leave_range_button(app.migration, selected, now)
 
 
-def _backfill_progress(status: BackfillStatus) -> None:
-    share = min(status.available / status.total, 1.0) if status.total else 0.0
-    st.progress(share, text.filling(status.available, status.total))
+def _backfill_progress(status: BackfillStatus | None) -> None:
+    available, total = (status.available, status.total) if status else (0, 0)
+    st.progress(min(available / total, 1.0) if total else 0.0, text.filling(available, total))
 
 
-def _results(app: AppContext, outline: MigrationOutline, window: Window, now: datetime) -> None:
+def _results(app: AppContext, outline: MigrationOutline, window: Window, now: datetime, *, is_filling: bool) -> None:
     """The chart first, because the rest takes longer; above it, the place of the numbers."""
     sentence = opening(app.migration, outline, now=now)
     st.html(Markup("<p class='headline'>{}</p>").format(sentence))
@@ -99,7 +98,7 @@ def _results(app: AppContext, outline: MigrationOutline, window: Window, now: da
         retrospective = retrospective_view(app, outline)
     if missing := missing_data(app.migration, retrospective, now=now):
         layout.note(" ".join(missing))
-    phases_section(app, retrospective, evaluations, tiles)
+    phases_section(app, retrospective, evaluations, tiles, is_filling=is_filling)
     st.html(impact_list(app.migration, retrospective, now=now))
     st.html(before_after_table(app.migration, retrospective, now=now))
     if batches := batches_in(app, outline.window, "retrospective"):

@@ -295,6 +295,16 @@ def test_a_source_without_past_events_is_retried_later(archive):
     assert not collector.is_up_to_date(alerts.name)
 
 
+def test_without_any_final_time_since_the_start_it_is_done(archive):
+    source = FakeMetricSource(configured_series=(ECS,))
+    collector = collector_of(archive, source, since_s=int(source.now.timestamp()))
+    assert not collector.is_up_to_date("cloudwatch")
+    poll_until_idle(collector, source)
+    status = collector.backfill_status("cloudwatch")
+    assert status and (status.state, status.total) == ("done", 0)
+    assert collector.is_up_to_date("cloudwatch")
+
+
 def test_backfilled_data_does_not_change_the_cache_key_of_the_newest_hours(archive):
     """Else every page would be redrawn and judged again with each chunk."""
 

@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 from archive import Archive, ArchiveError
 from collector.access_log_ingest import IngestProgress, IngestState
+from collector.collector import Collector
 from domain import Window, utc_now
 from domain.config.retention import Retention
 from domain.trace import current_reference
@@ -402,3 +403,15 @@ def test_what_is_not_kept_is_not_shown_as_no_data(page: str, keep: str, monkeypa
     sentences = [text for text in texts(open_page(page, query)) if "Not kept before" in text]
     assert len(sentences) == (1 if keep else 0)
     assert all("keep = &#34;100d&#34;" in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize("is_filling", [True, False])
+def test_the_retrospective_of_an_archive_that_is_being_filled_says_so_from_the_start(
+    is_filling: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = app_context.get_app_context().collector
+    assert collector.backfill_status("demo") is None, "before its first step"
+    monkeypatch.setattr(Collector, "is_up_to_date", lambda _self, _source: not is_filling)
+    page = open_page("retrospective", {})
+    shown = [item.proto.text for item in page.get("progress")]
+    assert ("Backfilling archive: 0.0%. Figures below are incomplete." in shown) is is_filling

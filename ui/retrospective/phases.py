@@ -34,9 +34,16 @@ class _Judging:
 
 
 def phases_section(
-    app: AppContext, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation], tiles: DeltaGenerator
+    app: AppContext,
+    retrospective: Retrospective,
+    evaluations: Mapping[Window, Evaluation],
+    tiles: DeltaGenerator,
+    *,
+    is_filling: bool,
 ) -> None:
     """The incidents and the table, and the numbers in `tiles`, a placeholder above them. `evaluations`: those that are known.
+
+    `is_filling`: the archive is not complete yet, so that there may be more.
 
     The fragment judges one phase in each of its runs, after the page was drawn: clicks wait for one phase at most, and a closed page ends it.
 
@@ -44,9 +51,9 @@ def phases_section(
     """
     judging = _Judging(dict(evaluations))
     compared = _compared(retrospective)
-    complete = all(phase.window in judging.evaluations for phase in compared)
+    complete = not is_filling and all(phase.window in judging.evaluations for phase in compared)
     tiles.html(tables.tiles(app.migration, retrospective, judging.evaluations, complete=complete))
-    fragment(partial(_phases, app, retrospective, judging))
+    fragment(partial(_phases, app, retrospective, judging, is_filling=is_filling))
 
 
 def _compared(retrospective: Retrospective) -> list[Phase]:
@@ -54,7 +61,7 @@ def _compared(retrospective: Retrospective) -> list[Phase]:
     return [row.phase for row in retrospective.phase_rows if not row.phase.is_one_sided]
 
 
-def _phases(app: AppContext, retrospective: Retrospective, judging: _Judging) -> None:
+def _phases(app: AppContext, retrospective: Retrospective, judging: _Judging, *, is_filling: bool) -> None:
     now, source = utc_now(), retrospective.outline.source
     timer, incidents, table, progress = st.container(), st.empty(), st.empty(), st.empty()
     compared, ledger = _compared(retrospective), app.archive.sign_offs.read()
@@ -63,14 +70,16 @@ def _phases(app: AppContext, retrospective: Retrospective, judging: _Judging) ->
         """Whether all phases are judged."""
         known = judging.evaluations
         n_judged = sum(phase.window in known for phase in compared)
-        complete = n_judged == len(compared)
-        incidents.html(tables.incident_list(app.migration, retrospective, known, complete=complete))
+        all_judged = n_judged == len(compared)
+        incidents.html(
+            tables.incident_list(app.migration, retrospective, known, all_judged=all_judged, is_filling=is_filling)
+        )
         table.html(tables.phases_table(app.migration, retrospective, known, query_params(), ledger=ledger, now=now))
-        if complete:
+        if all_judged:
             progress.empty()
         else:
             progress.progress(n_judged / len(compared), text.judging(n_judged + 1, len(compared)))
-        return complete
+        return all_judged
 
     is_complete, interval_s = show(), NEXT_AFTER_S
     if judging.is_drawn and not is_complete:

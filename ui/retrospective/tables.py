@@ -45,17 +45,23 @@ def impact_list(migration: Migration, retrospective: Retrospective, *, now: date
 def tiles(
     migration: Migration, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation], *, complete: bool
 ) -> Markup:
-    """The impact in four numbers. `complete`: all phases are judged, so that their incidents are known."""
+    """The impact in four numbers. `complete`: all phases are judged, of a complete archive, so that their incidents are known."""
     n_incidents = len(numbered_incidents(retrospective, evaluations)) if complete else None
     return render("retrospective.tiles", items=impact_tiles(migration, retrospective, n_incidents))
 
 
 def incident_list(
-    migration: Migration, retrospective: Retrospective, evaluations: Mapping[Window, Evaluation], *, complete: bool
+    migration: Migration,
+    retrospective: Retrospective,
+    evaluations: Mapping[Window, Evaluation],
+    *,
+    all_judged: bool,
+    is_filling: bool,
 ) -> Markup:
-    """`complete`: all phases are judged. Before, there may be more incidents, and none found does not mean that there was none."""
+    """`all_judged`: the phases; `is_filling`: the archive. Before all is known, none found does not mean that there was none."""
     items = numbered_incidents(retrospective, evaluations)
-    return render("retrospective.incidents", items=items, labels=migration.labels, complete=complete)
+    if_empty = text.JUDGING if not all_judged else text.NO_INCIDENTS_SO_FAR if is_filling else text.NO_INCIDENTS
+    return render("retrospective.incidents", items=items, labels=migration.labels, if_empty=if_empty)
 
 
 def phases_table(

@@ -30,7 +30,7 @@ def page_script(app, retrospective, evaluations) -> None:  # type: ignore[no-unt
     from ui.retrospective import phases
 
     judging = streamlit.session_state.setdefault("judging", phases._Judging(evaluations))
-    phases._phases(app, retrospective, judging)
+    phases._phases(app, retrospective, judging, is_filling=False)
 
 
 @pytest.fixture

@@ -84,11 +84,16 @@ def test_incidents_are_numbered_with_their_detection_and_rollback(tmp_path: Path
     assert incident_marks(outline, {second: evaluations[second]}) == (), "an earlier phase may have the first number"
     assert len(incident_marks(outline, {window: evaluations[window] for window in (first, second)})) == 1
     assert report.html().count("①") == 2, "in the chart and in the list"
-    html = incident_list(MIGRATION, retrospective, evaluations, complete=True)
+    html = incident_list(MIGRATION, retrospective, evaluations, all_judged=True, is_filling=False)
     assert "<b>①</b> 11 Mar 15:00–15:20 UTC" in html and "rolled back after 20 min" in html
-    assert "No incidents." in incident_list(MIGRATION, retrospective, {}, complete=True)
-    html = incident_list(MIGRATION, retrospective, {}, complete=False)
-    assert "judging …" in html and "No incidents." not in html
+    for all_judged, is_filling, sentence in (
+        (True, False, "No incidents."),
+        (True, True, "No incidents in what is archived so far."),
+        (False, False, "judging …"),
+        (False, True, "judging …"),
+    ):
+        html = incident_list(MIGRATION, retrospective, {}, all_judged=all_judged, is_filling=is_filling)
+        assert f"<p class='note'>{sentence}</p>" in html
     assert "①" in phases_table(MIGRATION, retrospective, evaluations, now=NOW) and "①" in report.html()
 
 

@@ -11,6 +11,7 @@ from charts.interval_trace import interval_trace_figure
 from domain import utc_now
 from domain.window import MINUTE_S
 from messages import decision, frame, live, times, verdicts
+from messages import hero as hero_text
 from messages import parity as text
 from reports.templating import render as render_html
 from services.evaluation import Evaluation
@@ -22,7 +23,7 @@ from ui.chart_payload import chart_payload
 from ui.components import overlay_chart, page_tools
 from ui.controls import query_param, query_params, segmented_control, selectbox, source_control
 from ui.endpoints.view import endpoints_summary, request_last_days, routes_row
-from ui.hero import hero_section, show_in_tab
+from ui.hero import hero_section, loading_hero, show_in_tab
 from ui.language import fragment
 from ui.parity.criteria_import import criteria_import_section
 from ui.parity.evidence_button import evidence_button
@@ -32,7 +33,7 @@ from ui.parity.view import JudgementView, is_loading, judgement_view, phase_eval
 from ui.parity.window_latency import window_latency_section
 from ui.past import finding, past_hero, show_past_in_tab
 from ui.silent_criteria import silent_criteria_section
-from ui.sources import outage_strip
+from ui.sources import filling_progress, outage_strip
 from ui.style import is_kiosk, theme
 from ui.verdicts import criteria_table
 
@@ -107,12 +108,16 @@ def _hero(app: AppContext, view: JudgementView, evaluation: Evaluation, source: 
     outage_strip(app, None if evaluation.is_over else evaluation.data_until, now=now)
     page = str(text.PARITY_TITLE)
     with st.container():
+        loading = is_loading(app, view)
+        if evaluation.is_over and loading and filling_progress(app, source):
+            show_past_in_tab(app.migration, text.phase_name(view.phase), str(hero_text.LOADING), page)
+            st.html(loading_hero(""))
+            return
         if evaluation.is_over:
             _css, sign, sentence = finding(evaluation)
             show_past_in_tab(app.migration, text.phase_name(view.phase), f"{sign} {sentence}", page)
             st.html(past_hero(evaluation))
             return
-        loading = is_loading(app, view)
         show_in_tab(app.migration, evaluation, page, is_loading=loading)
         hero_section(app, source, evaluation, now=now, refresh_s=REFRESH_S, is_loading=loading)
 

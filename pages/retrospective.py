@@ -6,7 +6,6 @@ from functools import partial
 import streamlit as st
 from markupsafe import Markup
 
-from collector.backfill import BackfillStatus
 from domain import Window, utc_now
 from messages import retrospective as text
 from messages.endpoints import COPIED
@@ -32,7 +31,7 @@ from ui.retrospective.phases import phases_section
 from ui.retrospective.steps import steps_section
 from ui.retrospective.tables import before_after_table, impact_list
 from ui.retrospective.view import TimelineOptions, known_phase_evaluations, retrospective_view, timeline_chart
-from ui.sources import is_unavailable
+from ui.sources import filling_progress, is_unavailable
 from ui.style import theme
 from ui.url import parse_range
 
@@ -47,26 +46,28 @@ def render() -> None:
 
 def _content(app: AppContext) -> None:
     now, source = utc_now(), query_param("source", app.source_names)
-    is_filling = not app.collector.is_up_to_date(source)
-    heartbeat(REFRESH_S if is_filling else 0, now=now.timestamp())
+    filling = filling_progress(app, source)
+    heartbeat(REFRESH_S if filling else 0, now=now.timestamp())
     page_actions(str(COPIED), follow_link)
     with layout.archive_state(app.migration, app.archive, str(text.RETROSPECTIVE_TITLE)):
-        _page(app, source, now, is_filling=is_filling)
+        _page(app, source, now, filling)
 
 
-def _page(app: AppContext, source: str, now: datetime, *, is_filling: bool) -> None:
+def _page(app: AppContext, source: str, now: datetime, filling: tuple[int, int] | None) -> None:
+    """`filling`: of how many periods, how many are archived; None if all are."""
     read = partial(read_outline, app.archive, app.migration, source, now=now)
     outline = app.archive.last_view("outline", source, None, read)
     selected = parse_range(query_params(), zone=app.migration.zone)
     selected = selected.overlap(outline.window) if selected and outline else None
     _head(app, source, selected if outline and selected != outline.window else None, now)
-    if is_filling:
-        _backfill_progress(app.collector.backfill_status(source))
+    if filling:
+        available, total = filling
+        st.progress(min(available / total, 1.0) if total else 0.0, text.filling(available, total))
     if outline is None:
         unavailable = is_unavailable(app, source)
         layout.empty_state(text.source_unavailable(source_name(source)) if unavailable else str(text.EMPTY))
         return
-    _results(app, outline, selected or outline.window, now, is_filling=is_filling)
+    _results(app, outline, selected or outline.window, now, is_filling=filling is not None)
 
 
 def _head(app: AppContext, source: str, selected: Window | None, now: datetime) -> None:
@@ -75,11 +76,6 @@ def _head(app: AppContext, source: str, selected: Window | None, now: datetime) 
         source_control(app.source_names, source)
         if selected:
             leave_range_button(app.migration, selected, now)
-
-
-def _backfill_progress(status: BackfillStatus | None) -> None:
-    available, total = (status.available, status.total) if status else (0, 0)
-    st.progress(min(available / total, 1.0) if total else 0.0, text.filling(available, total))
 
 
 def _results(app: AppContext, outline: MigrationOutline, window: Window, now: datetime, *, is_filling: bool) -> None:

@@ -48,6 +48,19 @@ def is_unavailable(app: AppContext, source: str) -> bool:
     return any(state.state in UNAVAILABLE for state in states)
 
 
+def filling_progress(app: AppContext, source: str) -> tuple[int, int] | None:
+    """(available, total) periods while the past of a source is being archived, or its newest hours without a backfill; None once it is complete.
+
+    (0, 0) before the first step.
+    """
+    if not app.collector.config.backfill:
+        return app.collector.progress(source)
+    status = app.collector.backfill_status(source)
+    if status is None:
+        return (0, 0)
+    return None if status.state == "done" else (status.available, status.total)
+
+
 def sources_table(title: str, lines: Sequence[SourceLine], note: str) -> Markup:
     return render("live.sources", title=title, rows=lines, note=note)
 

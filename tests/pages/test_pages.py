@@ -20,7 +20,6 @@ from streamlit.testing.v1 import AppTest
 
 from archive import Archive, ArchiveError
 from collector.access_log_ingest import IngestProgress, IngestState
-from collector.collector import Collector
 from domain import Window, utc_now
 from domain.config.retention import Retention
 from domain.trace import current_reference
@@ -405,13 +404,30 @@ def test_what_is_not_kept_is_not_shown_as_no_data(page: str, keep: str, monkeypa
     assert all("keep = &#34;100d&#34;" in sentence for sentence in sentences)
 
 
-@pytest.mark.parametrize("is_filling", [True, False])
+@pytest.mark.parametrize(
+    ("filling", "sentence"),
+    [
+        ((0, 0), "Backfilling archive: 0.0%. Figures below are incomplete."),
+        ((30, 1440), "Backfilling archive: 2.1%. Figures below are incomplete."),
+        (None, ""),
+    ],
+)
 def test_the_retrospective_of_an_archive_that_is_being_filled_says_so_from_the_start(
-    is_filling: bool, monkeypatch: pytest.MonkeyPatch
+    filling: tuple[int, int] | None, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collector = app_context.get_app_context().collector
-    assert collector.backfill_status("demo") is None, "before its first step"
-    monkeypatch.setattr(Collector, "is_up_to_date", lambda _self, _source: not is_filling)
-    page = open_page("retrospective", {})
-    shown = [item.proto.text for item in page.get("progress")]
-    assert ("Backfilling archive: 0.0%. Figures below are incomplete." in shown) is is_filling
+    monkeypatch.setattr("pages.retrospective.filling_progress", lambda _app, _source: filling)
+    shown = [item.proto.text for item in open_page("retrospective", {}).get("progress")]
+    assert [text for text in shown if "Backfilling" in text] == [sentence] * bool(sentence)
+
+
+@pytest.mark.parametrize("filling", [(1, 9), None])
+def test_a_phase_that_is_not_archived_yet_has_no_verdict(
+    filling: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, now = app_context.get_app_context(), utc_now()
+    view = judgement_view(app, app.source_names[0], now=now)
+    ended = replace(view, phase=replace(view.phase, outcome="advanced"))
+    monkeypatch.setattr("pages.parity.judgement_view", lambda *_args, **_options: ended)
+    monkeypatch.setattr("pages.parity.is_loading", lambda _app, _view: True)
+    monkeypatch.setattr("pages.parity.filling_progress", lambda _app, _source: filling)
+    assert any("being read for the first time" in text for text in texts(open_page("parity", {}))) is bool(filling)

@@ -1,15 +1,19 @@
 """The strip while sources are unavailable."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from archive import SourceState
+from collector.backfill import BackfillState, BackfillStatus
+from collector.collector import CollectorConfig
+from domain import Window
 from sources.base import HealthState, Problem
 from tests.factories.app_context import NOW
 from tests.factories.html import ParsedHtml
 from ui.app_context import AppContext
-from ui.sources import is_unavailable, outage_strip
+from ui.sources import filling_progress, is_unavailable, outage_strip
 
 NOW_S = int(NOW.timestamp())
 DIED = NOW_S - 600
@@ -43,6 +47,32 @@ def test_a_source_is_unavailable_by_the_state_of_its_metrics(
     assert not is_unavailable(app, "cloudwatch")
     save_state(app, "cloudwatch", role, state)
     assert is_unavailable(app, "cloudwatch") == expected
+
+
+def _status(state: BackfillState) -> BackfillStatus:
+    return BackfillStatus(state, 30, 1440, NOW_S, Window(0, 60))
+
+
+@pytest.mark.parametrize(
+    ("backfill", "status", "progress", "expected"),
+    [
+        (True, None, None, (0, 0)),
+        (True, _status("filling"), (5, 60), (30, 1440)),
+        (True, _status("waiting"), None, (30, 1440)),
+        (True, _status("done"), (59, 60), None),  # a minute that has just become final
+        (False, None, (5, 60), (5, 60)),
+        (False, None, None, None),
+    ],
+)
+def test_the_archive_is_filled_by_the_backfill_or_the_newest_hours(
+    backfill: bool, status: BackfillStatus | None, progress: tuple[int, int] | None, expected: tuple[int, int] | None
+) -> None:
+    collector = SimpleNamespace(
+        config=CollectorConfig(backfill=backfill),
+        backfill_status=lambda _source: status,
+        progress=lambda _source: progress,
+    )
+    assert filling_progress(SimpleNamespace(collector=collector), "cloudwatch") == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("name", "role"), [("load_balancer", "traffic"), ("cloudtrail", "events")])

@@ -36,7 +36,7 @@ def setup_section() -> None:
         region = st.text_input(str(text.REGION_LABEL), default_region(), key="setup_region", max_chars=40, width=220)
         pressed = st.button(str(text.READ_AGAIN if known else text.READ), key="setup_read", type="primary")
     if pressed:
-        known = _read(region.strip())
+        known = _read(region.strip()) or known
     if known:
         _show(known)
 

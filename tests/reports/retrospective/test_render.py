@@ -172,3 +172,16 @@ def test_times_are_in_the_configured_zone(tmp_path: Path) -> None:
     text = plain_text(report.html())
     assert "10 Mar 10:00 – 11 Mar 10:00 CET" in text
     assert "11 Mar 16:20 CET" in text
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [([], "No incidents. "), (["No data: 12 Mar."], "No incidents in what is archived so far.")],
+)
+def test_without_all_data_it_does_not_say_that_there_was_no_incident(
+    missing: list[str], sentence: str, report: RetrospectiveReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.retrospective.render.missing_data", lambda *_args, **_options: missing)
+    monkeypatch.setattr("reports.retrospective.render.numbered_incidents", lambda *_args: ())
+    text = plain_text(report.html())
+    assert sentence in text and text.count("No incidents") == 1

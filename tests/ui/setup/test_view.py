@@ -146,6 +146,13 @@ def test_without_a_region_nothing_is_read(page: AppTest, readings: list[Any]) ->
     assert "Enter the AWS region first" in texts(page)
 
 
+def test_what_was_read_stays_when_nothing_is_read(page: AppTest) -> None:
+    read(page)
+    page.text_input[0].set_value(" ")
+    read(page)
+    assert "Enter the AWS region first" in texts(page) and page.code
+
+
 def test_all_visitors_together_read_a_few_times_a_minute(page: AppTest, readings: list[Any]) -> None:
     for _ in range(view.READINGS_PER_MINUTE):
         read(page)

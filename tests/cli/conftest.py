@@ -54,7 +54,7 @@ def keys(value: Any) -> set[str]:
 @pytest.fixture
 def set_demo(monkeypatch: pytest.MonkeyPatch) -> Callable[[Migration], None]:
     """Replaces the migration of the demo."""
-    return lambda migration: monkeypatch.setattr("sources.registry.demo_migration", lambda: migration)
+    return lambda migration: monkeypatch.setattr("sources.configuration.demo_migration", lambda: migration)
 
 
 @pytest.fixture
